@@ -1,0 +1,135 @@
+/* rows.h: what a recording holds, row by row
+ *
+ * The plain C shape of each table of hvscope.sql, shared by the writer, the
+ * reader and everything above them. No SQL and no trace packets here. Strings
+ * in rows belong to whoever filled the row and are valid during the call that
+ * takes or hands out the row.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* Who had the core. Each instant of each core belongs to exactly one class. */
+enum owner_class {
+	OWNER_UNKNOWN = 0, /* traced, but before the first context, or after the last event */
+	OWNER_GUEST,       /* EL0/EL1 with a traced VMID other than 0 */
+	OWNER_HOST,        /* EL0/EL1 without one: bare metal, or user code of a VHE host */
+	OWNER_HYPERVISOR,  /* EL2; VMID and context ID as traced, they may be stale */
+	OWNER_SECURE,      /* EL3, or secure state */
+	OWNER_IDLE,        /* halted (no cycles) in EL2 */
+	OWNER_UNTRACED,    /* filtered out by the trace unit's settings */
+	OWNER_LOST,        /* overflow, lost synchronisation, bad data */
+	OWNER_CLASSES
+};
+
+/* How sure an untraced or inferred span is. */
+enum span_certainty {
+	CERTAINTY_TRACED = 0, /* the trace says so */
+	CERTAINTY_BRACKETED,  /* between an exit and an entry, filtered by recorded settings */
+};
+
+enum { OWNER_NO_VALUE = -1 };
+
+/* One distinct owner. el, vmid and context_id are OWNER_NO_VALUE where the trace
+ * does not say. Keyed by all four members. */
+struct row_owner {
+	enum owner_class owner_class;
+	gint el;
+	gint64 vmid;
+	gint64 context_id;
+};
+
+/* One core of the snapshot, in its order from 0. Strings may be NULL. */
+struct row_core {
+	guint core;
+	const char *name;     /* device name */
+	const char *type;     /* "Cortex-A53" */
+	const char *source;   /* trace source device, NULL where none feeds this core */
+	const char *protocol; /* "ETMv4" */
+	gint trace_id;        /* -1 where none */
+	guint64 trace_bytes;  /* bytes of this ID in its buffer, formatting removed */
+};
+
+/* One gapless piece of a core's time with one owner. */
+struct row_span {
+	guint core;
+	gint64 start_ns;        /* since the window's start, inclusive */
+	gint64 duration_ns;     /* may be 0 where two events share a timestamp */
+	guint64 cycles;         /* 0 where the capture has no cycle counts */
+	gint64 halted_ns;       /* part of duration_ns without cycles */
+	gint64 uncertainty_ns;  /* how far start_ns may be off, either way */
+	guint owner;            /* index from recording_writer_owner() */
+	enum span_certainty certainty;
+	guint64 trace_offset;   /* byte of the formatted trace that began it */
+};
+
+/* Why trace is missing, and where: a gap's time is nobody's. */
+struct row_gap {
+	guint core;
+	gint64 start_ns;
+	gint64 duration_ns;
+	const char *reason;     /* "overflow", "no-sync", "bad-data", "barrier", "discard" */
+	guint64 begin_offset;   /* bytes of the formatted trace, begin inclusive, */
+	guint64 end_offset;     /* end exclusive */
+};
+
+/* One exception taken, as traced. */
+struct row_exception {
+	guint core;
+	gint64 time_ns;
+	guint type;             /* ETMv4 number, Arm IHI 0064 table of exception types */
+	gboolean has_return_address;
+	guint64 return_address_va;
+	guint from_owner;       /* owner indexes; the interrupted one */
+	guint to_owner;         /* owner of the handler */
+	guint64 trace_offset;
+};
+
+/* One STM message. */
+struct row_stm {
+	const char *source;
+	gboolean has_time;
+	gint64 time_ns;         /* since the window's start, where has_time */
+	guint64 timestamp;      /* as traced, 0 where none */
+	guint master;
+	guint channel;
+	const char *kind;       /* "data", "flag", "trigger", "frequency", "error" */
+	gboolean marked;
+	const guint8 *payload;
+	gsize payload_bytes;
+	guint64 trace_offset;
+};
+
+/* A count that says how good a source's trace was ("overflow", "bad-sequence",
+ * "unknown-packet", "resync", "timestamp-backward", ...). */
+struct row_quality {
+	const char *source;
+	const char *name;
+	guint64 count;
+};
+
+/* Where one such thing happened. */
+struct row_quality_event {
+	const char *source;
+	const char *name;
+	guint64 trace_offset;
+	const char *detail; /* may be NULL */
+};
+
+/* Names from the system file. `machine` 0 is the hypervisor. */
+struct row_machine {
+	guint machine;
+	const char *name;
+	const char *kind;   /* "xen", "linux", "freertos", "bare"; NULL where unsaid */
+	gint64 vmid;        /* OWNER_NO_VALUE where none */
+	guint vcpus;        /* 0 where unsaid */
+};
+
+struct row_task {
+	guint machine;
+	gint64 context_id;
+	const char *name;
+};
+
+/* Names of the classes as they stand in recordings and reports: "guest", ... */
+const char *owner_class_name(enum owner_class owner_class);
