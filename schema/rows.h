@@ -28,7 +28,9 @@ enum span_certainty {
 	CERTAINTY_BRACKETED,  /* between an exit and an entry, filtered by recorded settings */
 };
 
-enum { OWNER_NO_VALUE = -1 };
+enum {
+	OWNER_NO_VALUE = -1
+};
 
 /* One distinct owner. el, vmid and context_id are OWNER_NO_VALUE where the trace
  * does not say. Keyed by all four members. */
@@ -53,14 +55,14 @@ struct row_core {
 /* One gapless piece of a core's time with one owner. */
 struct row_span {
 	guint core;
-	gint64 start_ns;        /* since the window's start, inclusive */
-	gint64 duration_ns;     /* may be 0 where two events share a timestamp */
-	guint64 cycles;         /* 0 where the capture has no cycle counts */
-	gint64 halted_ns;       /* part of duration_ns without cycles */
-	gint64 uncertainty_ns;  /* how far start_ns may be off, either way */
-	guint owner;            /* index from recording_writer_owner() */
+	gint64 start_ns;       /* since the window's start, inclusive */
+	gint64 duration_ns;    /* may be 0 where two events share a timestamp */
+	guint64 cycles;        /* 0 where the capture has no cycle counts */
+	gint64 halted_ns;      /* part of duration_ns without cycles */
+	gint64 uncertainty_ns; /* how far start_ns may be off, either way */
+	guint owner;           /* index from recording_writer_owner() */
 	enum span_certainty certainty;
-	guint64 trace_offset;   /* byte of the formatted trace that began it */
+	guint64 trace_offset; /* byte of the formatted trace that began it */
 };
 
 /* Why trace is missing, and where: a gap's time is nobody's. */
@@ -68,20 +70,20 @@ struct row_gap {
 	guint core;
 	gint64 start_ns;
 	gint64 duration_ns;
-	const char *reason;     /* "overflow", "no-sync", "bad-data", "barrier", "discard" */
-	guint64 begin_offset;   /* bytes of the formatted trace, begin inclusive, */
-	guint64 end_offset;     /* end exclusive */
+	const char *reason;   /* "overflow", "no-sync", "bad-data", "barrier", "discard" */
+	guint64 begin_offset; /* bytes of the formatted trace, begin inclusive, */
+	guint64 end_offset;   /* end exclusive */
 };
 
 /* One exception taken, as traced. */
 struct row_exception {
 	guint core;
 	gint64 time_ns;
-	guint type;             /* ETMv4 number, Arm IHI 0064 table of exception types */
+	guint type; /* ETMv4 number, Arm IHI 0064 table of exception types */
 	gboolean has_return_address;
 	guint64 return_address_va;
-	guint from_owner;       /* owner indexes; the interrupted one */
-	guint to_owner;         /* owner of the handler */
+	guint from_owner; /* owner indexes; the interrupted one */
+	guint to_owner;   /* owner of the handler */
 	guint64 trace_offset;
 };
 
@@ -89,11 +91,11 @@ struct row_exception {
 struct row_stm {
 	const char *source;
 	gboolean has_time;
-	gint64 time_ns;         /* since the window's start, where has_time */
-	guint64 timestamp;      /* as traced, 0 where none */
+	gint64 time_ns;    /* since the window's start, where has_time */
+	guint64 timestamp; /* as traced, 0 where none */
 	guint master;
 	guint channel;
-	const char *kind;       /* "data", "flag", "trigger", "frequency", "error" */
+	const char *kind; /* "data", "flag", "trigger", "frequency", "error" */
 	gboolean marked;
 	const guint8 *payload;
 	gsize payload_bytes;
@@ -120,9 +122,9 @@ struct row_quality_event {
 struct row_machine {
 	guint machine;
 	const char *name;
-	const char *kind;   /* "xen", "linux", "freertos", "bare"; NULL where unsaid */
-	gint64 vmid;        /* OWNER_NO_VALUE where none */
-	guint vcpus;        /* 0 where unsaid */
+	const char *kind; /* "xen", "linux", "freertos", "bare"; NULL where unsaid */
+	gint64 vmid;      /* OWNER_NO_VALUE where none */
+	guint vcpus;      /* 0 where unsaid */
 };
 
 struct row_task {

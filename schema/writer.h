@@ -12,14 +12,14 @@
 
 #include "schema/rows.h"
 
-struct recording_writer;
+typedef struct recording_writer recording_writer;
 
 /* Begins NAME.hvs at `path`. An existing recording is replaced on finish. */
 struct recording_writer *recording_writer_new(const char *path, GError **error);
 
 /* Drops everything written and removes the temporary file, unless finished. */
 void recording_writer_free(struct recording_writer *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(struct recording_writer, recording_writer_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(recording_writer, recording_writer_free)
 
 /* meta: one value a key; setting a key again replaces it. Keys are documented in
  * hvscope.sql. */
@@ -47,8 +47,8 @@ gboolean recording_writer_spans(struct recording_writer *self, guint core,
 
 gboolean recording_writer_gap(struct recording_writer *self, const struct row_gap *row,
                               GError **error);
-gboolean recording_writer_exception(struct recording_writer *self,
-                                    const struct row_exception *row, GError **error);
+gboolean recording_writer_exception(struct recording_writer *self, const struct row_exception *row,
+                                    GError **error);
 gboolean recording_writer_stm(struct recording_writer *self, const struct row_stm *row,
                               GError **error);
 gboolean recording_writer_quality(struct recording_writer *self, const struct row_quality *row,
