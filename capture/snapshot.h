@@ -28,7 +28,7 @@ enum snapshot_error {
 	SNAPSHOT_ERROR_EXISTS, /* writer: the target is there and is not an empty directory */
 };
 
-/* class= of a device file. Anything but core and trace_source (memory, ...) is OTHER. */
+/* class= of a device file. Anything but core and trace_source (memory_space, none) is OTHER. */
 enum snapshot_class {
 	SNAPSHOT_CLASS_CORE,
 	SNAPSHOT_CLASS_TRACE_SOURCE,
@@ -83,6 +83,7 @@ struct snapshot_device {
 	enum snapshot_class device_class;
 	char *class_name;          /* as in the file: what OTHER stands for */
 	char *type;                /* "Cortex-A53", "ETM4", "STM"; "" where the file has none */
+	char *location;            /* "address:0x12308000" or NULL */
 	struct snapshot_reg *regs; /* in file order, names unique without regard to case */
 	guint n_regs;
 	struct snapshot_dump *dumps; /* in file order */
@@ -91,9 +92,9 @@ struct snapshot_device {
 
 struct snapshot_buffer {
 	char *name;         /* ETB_0 */
-	char *file;         /* as in trace.ini */
-	char *path;         /* resolved; existed when the capture was opened */
-	guint64 size_bytes; /* when the capture was opened */
+	char *file;         /* as in trace.ini; several with ',' between them are one buffer */
+	char **paths;       /* of those files, resolved, NULL-terminated; each was there */
+	guint64 size_bytes; /* of all of them together, at the opening */
 	enum snapshot_format format;
 	guint *sources; /* indices into snapshot->sources, in [source_buffers] order */
 	guint n_sources;
@@ -175,14 +176,15 @@ const struct snapshot_buffer *snapshot_buffer_find(const struct snapshot *self, 
  * [22:16], ITM ITMTCR [22:16]). FALSE where the capture does not say. */
 gboolean snapshot_source_trace_id(const struct snapshot_source *source, guint8 *trace_id);
 
-/* Words for messages and reports: "ETM4", "coresight", "modelled". Static. */
+/* Words for messages and reports: "ETMv4", "coresight", "modelled". Static. */
 const char *snapshot_protocol_name(enum snapshot_protocol protocol);
 const char *snapshot_format_name(enum snapshot_format format);
 const char *snapshot_time_name(enum snapshot_time time);
 
-/* The whole trace file, mapped read-only; length 0 for an empty file. It is the caller's
+/* The whole trace buffer, mapped read-only; length 0 for an empty file. It is the caller's
  * (g_mapped_file_unref) and outlives the snapshot. A file that another program truncates
- * while it is mapped raises SIGBUS on access, as with any mapping. */
+ * while it is mapped raises SIGBUS on access, as with any mapping. A buffer of several files
+ * is put together in an anonymous file first (format 0v2, 3.3.2). */
 GMappedFile *snapshot_buffer_map(const struct snapshot_buffer *buffer, GError **error);
 
 /* The bytes of the dump (offset and length applied), mapped, not loaded. A missing file, or
