@@ -187,15 +187,26 @@ static gboolean read_path(const struct place *at, const char *key, char **out, G
 	return TRUE;
 }
 
+/* TRUE with *out NULL where the key is absent. */
+static gboolean read_list(const struct place *at, const char *key, char ***out, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	*out = NULL;
+	if (!g_key_file_has_key(at->keys, at->group, key, NULL))
+		return TRUE;
+	*out = g_key_file_get_string_list(at->keys, at->group, key, NULL, &cause);
+	return *out != NULL || fail(at, key, SYSTEM_FILE_ERROR_VALUE, error, "%s", cause->message);
+}
+
 static gboolean system_read(const struct place *at, struct system_file *self, GError **error)
 {
 	if (!keys_check(at, system_keys, error) ||
 	    !read_number(at, "timestamp_hz", 1, timestamp_hz_max, &self->timestamp_hz, error) ||
 	    !read_choice(at, "hypervisor", hypervisor_names, &self->hypervisor, error) ||
-	    !read_text(at, "scheduler", &self->scheduler, error))
+	    !read_text(at, "scheduler", &self->scheduler, error) ||
+	    !read_list(at, "core_names", &self->core_names, error))
 		return FALSE;
-	self->core_names =
-		g_key_file_get_string_list(at->keys, at->group, "core_names", NULL, NULL);
 	for (gsize i = 0; self->core_names != NULL && self->core_names[i] != NULL; i++) {
 		if (*g_strstrip(self->core_names[i]) == '\0')
 			return fail(at, "core_names", SYSTEM_FILE_ERROR_VALUE, error,
@@ -212,25 +223,33 @@ static gint task_compare(gconstpointer a, gconstpointer b)
 	return (id_a > id_b) - (id_a < id_b);
 }
 
+/* "97:calc" */
+static gboolean task_parse(const char *item, struct system_task *out)
+{
+	g_auto(GStrv) parts = g_strsplit(item, ":", 2);
+	guint64 id = 0;
+
+	if (g_strv_length(parts) != 2 || !number_parse(g_strstrip(parts[0]), G_MAXUINT32, &id) ||
+	    *g_strstrip(parts[1]) == '\0')
+		return FALSE;
+	*out = (struct system_task) { .context_id = (guint32)id, .name = g_strdup(parts[1]) };
+	return TRUE;
+}
+
 /* "97:calc;98:io" */
 static gboolean tasks_read(const struct place *at, GArray *tasks, GError **error)
 {
-	g_auto(GStrv) items = g_key_file_get_string_list(at->keys, at->group, "tasks", NULL, NULL);
+	g_auto(GStrv) items = NULL;
 
+	if (!read_list(at, "tasks", &items, error))
+		return FALSE;
 	for (gsize i = 0; items != NULL && items[i] != NULL; i++) {
-		char *name = strchr(items[i], ':');
 		struct system_task task;
-		guint64 id = 0;
 
-		if (name != NULL)
-			*name++ = '\0';
-		if (name == NULL || !number_parse(g_strstrip(items[i]), G_MAXUINT32, &id) ||
-		    *g_strstrip(name) == '\0') {
+		if (!task_parse(items[i], &task))
 			return fail(at, "tasks", SYSTEM_FILE_ERROR_VALUE, error,
 			            "expected CONTEXT-ID:NAME, as in 97:calc;98:io, found '%s'",
 			            items[i]);
-		}
-		task = (struct system_task) { .context_id = (guint32)id, .name = g_strdup(name) };
 		g_array_append_val(tasks, task);
 	}
 	g_array_sort(tasks, task_compare);

@@ -111,7 +111,7 @@ static void test_errors(void)
 		{ "[machine 1]\nvmid=2\n[machine 2]\n", SYSTEM_FILE_ERROR_VALUE,
 		  "*[machine 1] and [machine 2] both have VMID 2*" },
 		{ "[machine 1]\ntasks=97\n", SYSTEM_FILE_ERROR_VALUE, "*found '97'" },
-		{ "[machine 1]\ntasks=a:b\n", SYSTEM_FILE_ERROR_VALUE, "*CONTEXT-ID:NAME*" },
+		{ "[machine 1]\ntasks=a:b\n", SYSTEM_FILE_ERROR_VALUE, "*CONTEXT-ID:NAME*'a:b'" },
 		{ "[machine 1]\ntasks=5000000000:b\n", SYSTEM_FILE_ERROR_VALUE,
 		  "*CONTEXT-ID:NAME*" },
 		{ "[machine 1]\ntasks=1:a;1:b\n", SYSTEM_FILE_ERROR_VALUE,
