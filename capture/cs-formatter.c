@@ -27,7 +27,8 @@ static void emit(struct cs_formatter *self, const uint8_t *bytes, size_t len_byt
 }
 
 /* Sends the frame, with the synchronisation that is due before and within it. An
- * FSYNC restarts the count of half-words. */
+ * FSYNC restarts the count of half-words. An HSYNC never stands between frames: readers
+ * look for FSYNCs there first. */
 static void send_frame(struct cs_formatter *self)
 {
 	const unsigned every = self->options.fsync_frames;
@@ -41,11 +42,12 @@ static void send_frame(struct cs_formatter *self)
 		emit(self, self->frame, CS_FRAME_BYTES);
 	} else {
 		for (unsigned i = 0; i < CS_FRAME_BYTES; i += 2) {
-			emit(self, &self->frame[i], 2);
-			if (++self->halves >= halves) {
+			if (i > 0 && self->halves >= halves) {
 				emit(self, hsync, sizeof hsync);
 				self->halves = 0;
 			}
+			emit(self, &self->frame[i], 2);
+			self->halves++;
 		}
 	}
 	self->n_frames++;
