@@ -37,7 +37,7 @@ typedef struct snapshot_writer SnapshotWriter; /* for g_autoptr(SnapshotWriter) 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SnapshotWriter, snapshot_writer_free)
 
 /* Adds a device; its file is NAME.ini. Returns its handle. Cores are indexed in the order
- * in which they are added. For SNAPSHOT_CLASS_OTHER the class is "memory". */
+ * in which they are added. For SNAPSHOT_CLASS_OTHER the class is "memory_space". */
 guint snapshot_writer_device(struct snapshot_writer *self, enum snapshot_class device_class,
                              const char *name, const char *type);
 
