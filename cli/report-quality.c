@@ -1,0 +1,259 @@
+#include "cli/report.h"
+
+#include "analysis/quality.h"
+#include "cli/format.h"
+#include "cli/table.h"
+
+enum { EVENTS_SHOWN = 20 };
+
+static void print_cores(const struct quality *quality)
+{
+	static const struct table_column columns[] = {
+		{ "Core" },           { "Source" },         { "Protocol" },
+		{ "Trace", TRUE },    { "Traced", TRUE },   { "Untraced", TRUE },
+		{ "Lost", TRUE },     { "Unknown", TRUE },  { "Start off by", TRUE },
+		{ "at most", TRUE },
+	};
+	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+	const double window_ns = (double)quality->account.window_ns;
+
+	for (gsize i = 0; i < quality->account.n_cores; i++) {
+		const struct account_core *core = &quality->account.cores[i];
+		g_autofree char *name = names_core(core->core);
+
+		table_add(table, format_text(name));
+		table_add(table, format_text(core->core->source));
+		table_add(table, format_text(core->core->protocol));
+		table_add(table, format_bytes(core->core->trace_bytes));
+		table_add(table, format_share((double)core->attributed_ns, window_ns));
+		table_add(table, format_share((double)core->untraced_ns, window_ns));
+		table_add(table, format_share((double)core->lost_ns, window_ns));
+		table_add(table, format_share((double)core->unknown_ns, window_ns));
+		table_add(table, format_duration(quality->uncertainty[i].mean_ns));
+		table_add(table, format_duration(quality->uncertainty[i].max_ns));
+	}
+	g_print("\nCores\n\n");
+	table_print(table, 2);
+}
+
+static void print_gaps(const struct quality *quality)
+{
+	static const struct table_column columns[] = {
+		{ "Core" },         { "Reason" },        { "Gaps", TRUE },
+		{ "Time", TRUE },   { "Longest", TRUE }, { "Bytes of trace", TRUE },
+	};
+	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+
+	if (quality->gaps->len == 0) {
+		g_print("\nNo gaps in the trace.\n");
+		return;
+	}
+	for (guint i = 0; i < quality->gaps->len; i++) {
+		const struct quality_gaps *gaps =
+			&g_array_index(quality->gaps, struct quality_gaps, i);
+
+		table_add(table, g_strdup_printf("%u", gaps->core));
+		table_add(table, format_text(gaps->reason));
+		table_add(table, format_count(gaps->count));
+		table_add(table, format_duration(gaps->time_ns));
+		table_add(table, format_duration(gaps->longest_ns));
+		table_add(table, format_count(gaps->bytes));
+	}
+	g_print("\nGaps: trace is missing, the time is nobody's\n\n");
+	table_print(table, 2);
+}
+
+static void print_counts(const struct quality *quality)
+{
+	static const struct table_column columns[] = { { "Source" }, { "What" }, { "Count", TRUE } };
+	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+
+	if (quality->counts->len == 0)
+		return;
+	for (guint i = 0; i < quality->counts->len; i++) {
+		const struct row_quality *count =
+			&g_array_index(quality->counts, struct row_quality, i);
+
+		table_add(table, format_text(count->source));
+		table_add(table, format_text(count->name));
+		table_add(table, format_count(count->count));
+	}
+	g_print("\nCounted while decoding\n\n");
+	table_print(table, 2);
+}
+
+static void print_events(const struct quality *quality, guint limit)
+{
+	static const struct table_column columns[] = {
+		{ "Source" }, { "What" }, { "At byte", TRUE }, { "Detail" }
+	};
+	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+	const guint shown = MIN(quality->events->len, limit);
+
+	if (shown == 0)
+		return;
+	for (guint i = 0; i < shown; i++) {
+		const struct row_quality_event *event =
+			&g_array_index(quality->events, struct row_quality_event, i);
+
+		table_add(table, format_text(event->source));
+		table_add(table, format_text(event->name));
+		table_add(table, format_count(event->trace_offset));
+		table_add(table, event->detail != NULL ? format_text(event->detail) : NULL);
+	}
+	g_print("\nWhere");
+	if (quality->n_events > shown)
+		g_print(" (the first %u of %" G_GUINT64_FORMAT "%s)", shown, quality->n_events,
+		        shown < quality->events->len ? "; --events shows more" : "");
+	g_print("\n\n");
+	table_print(table, 2);
+}
+
+static void member_int(JsonBuilder *builder, const char *key, gint64 value)
+{
+	json_builder_set_member_name(builder, key);
+	json_builder_add_int_value(builder, value);
+}
+
+static void member_text(JsonBuilder *builder, const char *key, const char *value)
+{
+	json_builder_set_member_name(builder, key);
+	if (value != NULL)
+		json_builder_add_string_value(builder, value);
+	else
+		json_builder_add_null_value(builder);
+}
+
+static void member_array(JsonBuilder *builder, const char *key)
+{
+	json_builder_set_member_name(builder, key);
+	json_builder_begin_array(builder);
+}
+
+static void json_cores(JsonBuilder *builder, const struct quality *quality)
+{
+	member_array(builder, "cores");
+	for (gsize i = 0; i < quality->account.n_cores; i++) {
+		const struct account_core *core = &quality->account.cores[i];
+
+		json_builder_begin_object(builder);
+		member_int(builder, "core", core->core->core);
+		member_text(builder, "name", core->core->name);
+		member_text(builder, "source", core->core->source);
+		member_text(builder, "protocol", core->core->protocol);
+		member_int(builder, "trace_bytes", (gint64)core->core->trace_bytes);
+		member_int(builder, "traced_ns", core->attributed_ns);
+		member_int(builder, "untraced_ns", core->untraced_ns);
+		member_int(builder, "lost_ns", core->lost_ns);
+		member_int(builder, "unknown_ns", core->unknown_ns);
+		member_int(builder, "spans", (gint64)quality->uncertainty[i].spans);
+		member_int(builder, "uncertainty_mean_ns", quality->uncertainty[i].mean_ns);
+		member_int(builder, "uncertainty_max_ns", quality->uncertainty[i].max_ns);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void json_gaps(JsonBuilder *builder, const struct quality *quality)
+{
+	member_array(builder, "gaps");
+	for (guint i = 0; i < quality->gaps->len; i++) {
+		const struct quality_gaps *gaps =
+			&g_array_index(quality->gaps, struct quality_gaps, i);
+
+		json_builder_begin_object(builder);
+		member_int(builder, "core", gaps->core);
+		member_text(builder, "reason", gaps->reason);
+		member_int(builder, "count", (gint64)gaps->count);
+		member_int(builder, "time_ns", gaps->time_ns);
+		member_int(builder, "longest_ns", gaps->longest_ns);
+		member_int(builder, "bytes", (gint64)gaps->bytes);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void json_counts(JsonBuilder *builder, const struct quality *quality)
+{
+	member_array(builder, "counts");
+	for (guint i = 0; i < quality->counts->len; i++) {
+		const struct row_quality *count =
+			&g_array_index(quality->counts, struct row_quality, i);
+
+		json_builder_begin_object(builder);
+		member_text(builder, "source", count->source);
+		member_text(builder, "name", count->name);
+		member_int(builder, "count", (gint64)count->count);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+	member_array(builder, "events");
+	for (guint i = 0; i < quality->events->len; i++) {
+		const struct row_quality_event *event =
+			&g_array_index(quality->events, struct row_quality_event, i);
+
+		json_builder_begin_object(builder);
+		member_text(builder, "source", event->source);
+		member_text(builder, "name", event->name);
+		member_int(builder, "trace_offset", (gint64)event->trace_offset);
+		member_text(builder, "detail", event->detail);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+}
+
+static void print_json(const struct quality *quality)
+{
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+
+	json_builder_begin_object(builder);
+	member_int(builder, "window_ns", quality->account.window_ns);
+	json_builder_set_member_name(builder, "coverage");
+	json_builder_add_double_value(builder, quality->account.coverage);
+	json_cores(builder, quality);
+	json_gaps(builder, quality);
+	json_counts(builder, quality);
+	json_builder_end_object(builder);
+	report_print_json(builder);
+}
+
+static int quality_run(int argc, char **argv)
+{
+	gboolean json = FALSE;
+	gboolean all_events = FALSE;
+	const GOptionEntry entries[] = {
+		{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL },
+		{ "events", 0, 0, G_OPTION_ARG_NONE, &all_events,
+		  "show every place in the trace, not the first few", NULL },
+		G_OPTION_ENTRY_NULL
+	};
+	g_autofree char *name = g_strdup(argv[0]);
+	g_autoptr(recording_reader) reader = NULL;
+	g_autoptr(GError) error = NULL;
+	struct quality quality;
+	int code = EXIT_CODE_DONE;
+
+	if (!verb_parse(&argc, &argv, "REC.hvs",
+	                "How far a recording can be trusted: what is missing, and why.", entries))
+		return EXIT_CODE_USAGE;
+	reader = report_open(name, argc, argv, &code);
+	if (reader == NULL)
+		return code;
+	if (!quality_init(&quality, reader, &error))
+		return verb_fail(name, error);
+	if (json) {
+		print_json(&quality);
+	} else {
+		report_print_head(reader, &quality.account);
+		print_cores(&quality);
+		print_gaps(&quality);
+		print_counts(&quality);
+		print_events(&quality, all_events ? G_MAXUINT : EVENTS_SHOWN);
+		report_print_coverage(&quality.account);
+	}
+	quality_deinit(&quality);
+	return EXIT_CODE_DONE;
+}
+
+const struct verb report_quality = { "quality", "what is missing in the trace, and why",
+	                             quality_run };

@@ -1,0 +1,128 @@
+#include "cli/report.h"
+
+#include "base/suggest.h"
+#include "cli/format.h"
+
+#include <string.h>
+
+static const struct verb *const reports[] = { &report_time, &report_quality };
+
+recording_reader *report_open(const char *report, int argc, char **argv, int *code)
+{
+	g_autoptr(GError) error = NULL;
+	recording_reader *reader;
+
+	if (argc != 2) {
+		*code = verb_usage(report, argc < 2 ? "no recording given" :
+		                                      "takes one recording");
+		return NULL;
+	}
+	reader = recording_reader_new(argv[1], &error);
+	if (reader == NULL)
+		*code = verb_fail(report, error);
+	return reader;
+}
+
+static void print_time_notes(const recording_reader *reader)
+{
+	const char *base = recording_reader_meta(reader, "time_base");
+	const char *source = recording_reader_meta(reader, "timestamp_hz_source");
+	const char *time = recording_reader_meta(reader, "time");
+
+	if (g_strcmp0(base, "bytes") == 0)
+		g_print("This capture has neither timestamps nor cycle counts: times are places in "
+		        "the trace, 1 byte = 1 ns.\n");
+	else if (g_strcmp0(base, "cycles") == 0)
+		g_print("This capture has no timestamps: times are cycle counts, cores are not "
+		        "aligned with each other.\n");
+	else if (g_strcmp0(source, "assumed") == 0)
+		g_print("The tick rate is not known: times are assumed, 1 tick = 1 ns. Give "
+		        "timestamp_hz in a system file.\n");
+	if (g_strcmp0(time, "modelled") == 0)
+		g_print("Time is modelled: this capture's clock is an emulator's. Judge by cycles "
+		        "and their share.\n");
+}
+
+void report_print_head(const recording_reader *reader, const struct account *account)
+{
+	g_autofree char *path = format_text(recording_reader_path(reader));
+	g_autofree char *window = format_duration(account->window_ns);
+	g_autofree char *scheduler = NULL;
+	const char *scheduler_name = recording_reader_meta(reader, "scheduler");
+	struct names names;
+
+	names_init(&names, reader);
+	g_print("%s: %s of %" G_GSIZE_FORMAT " core%s", path, window, account->n_cores,
+	        account->n_cores == 1 ? "" : "s");
+	if (recording_reader_meta(reader, "hypervisor") != NULL) {
+		g_autofree char *hypervisor = format_text(names_hypervisor(&names));
+
+		g_print(", %s", hypervisor);
+	}
+	if (scheduler_name != NULL) {
+		scheduler = format_text(scheduler_name);
+		g_print(", scheduler %s", scheduler);
+	}
+	g_print("\n");
+	print_time_notes(reader);
+}
+
+void report_print_coverage(const struct account *account)
+{
+	const double whole_ns = (double)account->window_ns * (double)account->n_cores;
+	g_autofree char *traced = format_share((double)account->total.attributed_ns, whole_ns);
+	g_autofree char *untraced = format_share((double)account->total.untraced_ns, whole_ns);
+	g_autofree char *lost = format_share((double)account->total.lost_ns, whole_ns);
+	g_autofree char *unknown = format_share((double)account->total.unknown_ns, whole_ns);
+	g_autofree char *window = format_duration(account->window_ns);
+
+	g_print("\nCoverage: traced %s of %" G_GSIZE_FORMAT
+	        " core%s x %s; untraced %s, lost %s, unknown %s\n",
+	        traced, account->n_cores, account->n_cores == 1 ? "" : "s", window, untraced, lost,
+	        unknown);
+}
+
+void report_print_json(JsonBuilder *builder)
+{
+	g_autoptr(JsonNode) root = json_builder_get_root(builder);
+	g_autofree char *text = json_to_string(root, TRUE);
+
+	g_print("%s\n", text);
+}
+
+static void print_help(void)
+{
+	g_print("Usage: hvscope report NAME [OPTIONS] REC.hvs\n\n"
+	        "Prints one report of a recording, as text or with --json.\n\n");
+	for (gsize i = 0; i < G_N_ELEMENTS(reports); i++)
+		g_print("  %-10s %s\n", reports[i]->name, reports[i]->summary);
+	g_print("\n'hvscope report NAME --help' says more.\n");
+}
+
+static int report_run(int argc, char **argv)
+{
+	const char *known[G_N_ELEMENTS(reports) + 1] = { NULL };
+	const char *nearest;
+
+	if (argc < 2)
+		return verb_usage("report", "no report named");
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_help();
+		return EXIT_CODE_DONE;
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(reports); i++) {
+		known[i] = reports[i]->name;
+		if (strcmp(argv[1], known[i]) == 0) {
+			g_autofree char *name = g_strconcat("report ", known[i], NULL);
+
+			argv[1] = name;
+			return reports[i]->run(argc - 1, argv + 1);
+		}
+	}
+	nearest = suggest_nearest(argv[1], known);
+	if (nearest != NULL)
+		return verb_usage("report", "no report '%s', did you mean '%s'?", argv[1], nearest);
+	return verb_usage("report", "no report '%s'", argv[1]);
+}
+
+const struct verb verb_report = { "report", "print a report: time, quality", report_run };
