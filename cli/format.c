@@ -2,19 +2,24 @@
 
 #include <string.h>
 
-struct time_unit time_unit_for(gint64 largest_ns)
+static const struct time_unit units[] = {
+	{ "s", 1000000000, 3 }, { "ms", 1000000, 3 }, { "us", 1000, 3 }, { "ns", 1, 0 }
+};
+
+/* The coarsest unit of which there are at least `least`. */
+static struct time_unit unit_of(gint64 time_ns, gint64 least)
 {
-	static const struct time_unit units[] = {
-		{ "s", 1000000000, 3 }, { "ms", 1000000, 3 }, { "us", 1000, 3 }, { "ns", 1, 0 }
-	};
 	gsize i = 0;
 
-	while (i < G_N_ELEMENTS(units) - 1 && largest_ns < units[i].ns)
+	while (i < G_N_ELEMENTS(units) - 1 && time_ns < least * units[i].ns)
 		i++;
-	/* A little below a second reads better in ms than a table of 0.00x s. */
-	if (i == 0 && largest_ns < 10 * units[0].ns)
-		i = 1;
 	return units[i];
+}
+
+/* A column also holds values far below its largest: ten of the unit leave them digits. */
+struct time_unit time_unit_for(gint64 largest_ns)
+{
+	return unit_of(largest_ns, 10);
 }
 
 /* Puts a comma between each three of the digits before the point. */
@@ -34,28 +39,27 @@ static char *separate(const char *number)
 
 char *format_time(gint64 time_ns, const struct time_unit *unit)
 {
-	const gint64 whole = time_ns / unit->ns;
 	gint64 scale = 1;
-	gint64 fraction;
+	gint64 step, steps;
 	g_autofree char *number = NULL;
 
 	for (guint i = 0; i < unit->decimals; i++)
 		scale *= 10;
-	if (unit->decimals == 0) {
-		number = g_strdup_printf("%" G_GINT64_FORMAT, time_ns);
-		return separate(number);
-	}
-	fraction = time_ns % unit->ns / (unit->ns / scale);
-	if (time_ns > 0 && whole == 0 && fraction == 0)
+	step = unit->ns / scale;
+	steps = time_ns / step + (time_ns % step * 2 >= step && step > 1);
+	if (time_ns > 0 && steps == 0)
 		return g_strdup_printf("<0.%0*d", (int)unit->decimals, 1);
-	number = g_strdup_printf("%" G_GINT64_FORMAT ".%0*" G_GINT64_FORMAT, whole,
-	                         (int)unit->decimals, fraction);
+	if (unit->decimals == 0)
+		number = g_strdup_printf("%" G_GINT64_FORMAT, steps);
+	else
+		number = g_strdup_printf("%" G_GINT64_FORMAT ".%0*" G_GINT64_FORMAT, steps / scale,
+		                         (int)unit->decimals, steps % scale);
 	return separate(number);
 }
 
 char *format_duration(gint64 time_ns)
 {
-	const struct time_unit unit = time_unit_for(time_ns);
+	const struct time_unit unit = unit_of(time_ns, 1);
 	g_autofree char *number = format_time(time_ns, &unit);
 
 	return g_strdup_printf("%s %s", number, unit.name);
@@ -83,30 +87,30 @@ char *format_share(double part, double whole)
 
 char *format_bytes(guint64 bytes)
 {
-	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	static const char *const names[] = { "KiB", "MiB", "GiB", "TiB" };
 	double scaled = (double)bytes / 1024;
 	gsize i = 0;
 
 	if (bytes < 1024)
 		return g_strdup_printf("%" G_GUINT64_FORMAT " bytes", bytes);
-	while (scaled >= 1024 && i < G_N_ELEMENTS(units) - 1) {
+	while (scaled >= 1024 && i < G_N_ELEMENTS(names) - 1) {
 		scaled /= 1024;
 		i++;
 	}
-	return g_strdup_printf("%.1f %s", scaled, units[i]);
+	return g_strdup_printf("%.1f %s", scaled, names[i]);
 }
 
 char *format_frequency(guint64 hz)
 {
-	static const char *const units[] = { "Hz", "kHz", "MHz", "GHz" };
+	static const char *const names[] = { "Hz", "kHz", "MHz", "GHz" };
 	double scaled = (double)hz;
 	gsize i = 0;
 
-	while (scaled >= 1000 && i < G_N_ELEMENTS(units) - 1) {
+	while (scaled >= 1000 && i < G_N_ELEMENTS(names) - 1) {
 		scaled /= 1000;
 		i++;
 	}
-	return g_strdup_printf("%.6g %s", scaled, units[i]);
+	return g_strdup_printf("%.6g %s", scaled, names[i]);
 }
 
 char *format_text(const char *text)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
+	&verb_report,
 	&verb_version,
 };
 
@@ -52,7 +53,8 @@ static void print_help(void)
 	        "Shows what a hypervisor system does with its processors, from the outside.\n\n");
 	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
 		g_print("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-	g_print("\n'hvscope VERB --help' says more. Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+	g_print("\n'hvscope VERB --help' says more. Exit status: 0 done, 1 failed, 2 wrong "
+	        "usage.\n");
 }
 
 static int unknown_verb(const char *name)

@@ -2,19 +2,22 @@
 
 #include "analysis/quality.h"
 #include "cli/format.h"
+#include "cli/json.h"
 #include "cli/table.h"
 
-enum { EVENTS_SHOWN = 20 };
+enum {
+	EVENTS_SHOWN = 20
+};
 
 static void print_cores(const struct quality *quality)
 {
 	static const struct table_column columns[] = {
-		{ "Core" },           { "Source" },         { "Protocol" },
-		{ "Trace", TRUE },    { "Traced", TRUE },   { "Untraced", TRUE },
-		{ "Lost", TRUE },     { "Unknown", TRUE },  { "Start off by", TRUE },
+		{ "Core" },          { "Source" },        { "Protocol" },
+		{ "Trace", TRUE },   { "Traced", TRUE },  { "Untraced", TRUE },
+		{ "Lost", TRUE },    { "Unknown", TRUE }, { "Uncertainty", TRUE },
 		{ "at most", TRUE },
 	};
-	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 	const double window_ns = (double)quality->account.window_ns;
 
 	for (gsize i = 0; i < quality->account.n_cores; i++) {
@@ -36,13 +39,25 @@ static void print_cores(const struct quality *quality)
 	table_print(table, 2);
 }
 
+static char *core_label(const struct quality *quality, guint core)
+{
+	for (gsize i = 0; i < quality->account.n_cores; i++) {
+		if (quality->account.cores[i].core->core == core) {
+			g_autofree char *name = names_core(quality->account.cores[i].core);
+
+			return format_text(name);
+		}
+	}
+	return g_strdup_printf("core %u", core);
+}
+
 static void print_gaps(const struct quality *quality)
 {
 	static const struct table_column columns[] = {
-		{ "Core" },         { "Reason" },        { "Gaps", TRUE },
-		{ "Time", TRUE },   { "Longest", TRUE }, { "Bytes of trace", TRUE },
+		{ "Core" },       { "Reason" },        { "Gaps", TRUE },
+		{ "Time", TRUE }, { "Longest", TRUE }, { "Bytes of trace", TRUE },
 	};
-	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 
 	if (quality->gaps->len == 0) {
 		g_print("\nNo gaps in the trace.\n");
@@ -52,7 +67,7 @@ static void print_gaps(const struct quality *quality)
 		const struct quality_gaps *gaps =
 			&g_array_index(quality->gaps, struct quality_gaps, i);
 
-		table_add(table, g_strdup_printf("%u", gaps->core));
+		table_add(table, core_label(quality, gaps->core));
 		table_add(table, format_text(gaps->reason));
 		table_add(table, format_count(gaps->count));
 		table_add(table, format_duration(gaps->time_ns));
@@ -65,8 +80,10 @@ static void print_gaps(const struct quality *quality)
 
 static void print_counts(const struct quality *quality)
 {
-	static const struct table_column columns[] = { { "Source" }, { "What" }, { "Count", TRUE } };
-	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+	static const struct table_column columns[] = { { "Source" },
+		                                       { "What" },
+		                                       { "Count", TRUE } };
+	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 
 	if (quality->counts->len == 0)
 		return;
@@ -87,7 +104,7 @@ static void print_events(const struct quality *quality, guint limit)
 	static const struct table_column columns[] = {
 		{ "Source" }, { "What" }, { "At byte", TRUE }, { "Detail" }
 	};
-	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 	const guint shown = MIN(quality->events->len, limit);
 
 	if (shown == 0)
@@ -101,7 +118,7 @@ static void print_events(const struct quality *quality, guint limit)
 		table_add(table, format_count(event->trace_offset));
 		table_add(table, event->detail != NULL ? format_text(event->detail) : NULL);
 	}
-	g_print("\nWhere");
+	g_print("\nWhere it happened");
 	if (quality->n_events > shown)
 		g_print(" (the first %u of %" G_GUINT64_FORMAT "%s)", shown, quality->n_events,
 		        shown < quality->events->len ? "; --events shows more" : "");
@@ -109,46 +126,25 @@ static void print_events(const struct quality *quality, guint limit)
 	table_print(table, 2);
 }
 
-static void member_int(JsonBuilder *builder, const char *key, gint64 value)
-{
-	json_builder_set_member_name(builder, key);
-	json_builder_add_int_value(builder, value);
-}
-
-static void member_text(JsonBuilder *builder, const char *key, const char *value)
-{
-	json_builder_set_member_name(builder, key);
-	if (value != NULL)
-		json_builder_add_string_value(builder, value);
-	else
-		json_builder_add_null_value(builder);
-}
-
-static void member_array(JsonBuilder *builder, const char *key)
-{
-	json_builder_set_member_name(builder, key);
-	json_builder_begin_array(builder);
-}
-
 static void json_cores(JsonBuilder *builder, const struct quality *quality)
 {
-	member_array(builder, "cores");
+	json_add_array(builder, "cores");
 	for (gsize i = 0; i < quality->account.n_cores; i++) {
 		const struct account_core *core = &quality->account.cores[i];
 
 		json_builder_begin_object(builder);
-		member_int(builder, "core", core->core->core);
-		member_text(builder, "name", core->core->name);
-		member_text(builder, "source", core->core->source);
-		member_text(builder, "protocol", core->core->protocol);
-		member_int(builder, "trace_bytes", (gint64)core->core->trace_bytes);
-		member_int(builder, "traced_ns", core->attributed_ns);
-		member_int(builder, "untraced_ns", core->untraced_ns);
-		member_int(builder, "lost_ns", core->lost_ns);
-		member_int(builder, "unknown_ns", core->unknown_ns);
-		member_int(builder, "spans", (gint64)quality->uncertainty[i].spans);
-		member_int(builder, "uncertainty_mean_ns", quality->uncertainty[i].mean_ns);
-		member_int(builder, "uncertainty_max_ns", quality->uncertainty[i].max_ns);
+		json_add_int(builder, "core", core->core->core);
+		json_add_text(builder, "name", core->core->name);
+		json_add_text(builder, "source", core->core->source);
+		json_add_text(builder, "protocol", core->core->protocol);
+		json_add_int(builder, "trace_bytes", (gint64)core->core->trace_bytes);
+		json_add_int(builder, "traced_ns", core->attributed_ns);
+		json_add_int(builder, "untraced_ns", core->untraced_ns);
+		json_add_int(builder, "lost_ns", core->lost_ns);
+		json_add_int(builder, "unknown_ns", core->unknown_ns);
+		json_add_int(builder, "spans", (gint64)quality->uncertainty[i].spans);
+		json_add_int(builder, "uncertainty_mean_ns", quality->uncertainty[i].mean_ns);
+		json_add_int(builder, "uncertainty_max_ns", quality->uncertainty[i].max_ns);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -156,18 +152,18 @@ static void json_cores(JsonBuilder *builder, const struct quality *quality)
 
 static void json_gaps(JsonBuilder *builder, const struct quality *quality)
 {
-	member_array(builder, "gaps");
+	json_add_array(builder, "gaps");
 	for (guint i = 0; i < quality->gaps->len; i++) {
 		const struct quality_gaps *gaps =
 			&g_array_index(quality->gaps, struct quality_gaps, i);
 
 		json_builder_begin_object(builder);
-		member_int(builder, "core", gaps->core);
-		member_text(builder, "reason", gaps->reason);
-		member_int(builder, "count", (gint64)gaps->count);
-		member_int(builder, "time_ns", gaps->time_ns);
-		member_int(builder, "longest_ns", gaps->longest_ns);
-		member_int(builder, "bytes", (gint64)gaps->bytes);
+		json_add_int(builder, "core", gaps->core);
+		json_add_text(builder, "reason", gaps->reason);
+		json_add_int(builder, "count", (gint64)gaps->count);
+		json_add_int(builder, "time_ns", gaps->time_ns);
+		json_add_int(builder, "longest_ns", gaps->longest_ns);
+		json_add_int(builder, "bytes", (gint64)gaps->bytes);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -175,28 +171,28 @@ static void json_gaps(JsonBuilder *builder, const struct quality *quality)
 
 static void json_counts(JsonBuilder *builder, const struct quality *quality)
 {
-	member_array(builder, "counts");
+	json_add_array(builder, "counts");
 	for (guint i = 0; i < quality->counts->len; i++) {
 		const struct row_quality *count =
 			&g_array_index(quality->counts, struct row_quality, i);
 
 		json_builder_begin_object(builder);
-		member_text(builder, "source", count->source);
-		member_text(builder, "name", count->name);
-		member_int(builder, "count", (gint64)count->count);
+		json_add_text(builder, "source", count->source);
+		json_add_text(builder, "name", count->name);
+		json_add_int(builder, "count", (gint64)count->count);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
-	member_array(builder, "events");
+	json_add_array(builder, "events");
 	for (guint i = 0; i < quality->events->len; i++) {
 		const struct row_quality_event *event =
 			&g_array_index(quality->events, struct row_quality_event, i);
 
 		json_builder_begin_object(builder);
-		member_text(builder, "source", event->source);
-		member_text(builder, "name", event->name);
-		member_int(builder, "trace_offset", (gint64)event->trace_offset);
-		member_text(builder, "detail", event->detail);
+		json_add_text(builder, "source", event->source);
+		json_add_text(builder, "name", event->name);
+		json_add_int(builder, "trace_offset", (gint64)event->trace_offset);
+		json_add_text(builder, "detail", event->detail);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -207,14 +203,13 @@ static void print_json(const struct quality *quality)
 	g_autoptr(JsonBuilder) builder = json_builder_new();
 
 	json_builder_begin_object(builder);
-	member_int(builder, "window_ns", quality->account.window_ns);
-	json_builder_set_member_name(builder, "coverage");
-	json_builder_add_double_value(builder, quality->account.coverage);
+	json_add_int(builder, "window_ns", quality->account.window_ns);
+	json_add_double(builder, "coverage", quality->account.coverage);
 	json_cores(builder, quality);
 	json_gaps(builder, quality);
 	json_counts(builder, quality);
 	json_builder_end_object(builder);
-	report_print_json(builder);
+	json_print(builder);
 }
 
 static int quality_run(int argc, char **argv)

@@ -1,6 +1,7 @@
 #include "cli/report.h"
 
 #include "cli/format.h"
+#include "cli/json.h"
 #include "cli/table.h"
 
 #include <string.h>
@@ -25,7 +26,9 @@ static const struct {
 	[ACCOUNT_BY_EL] = { "el", "By exception level" },
 };
 
-enum { TASKS_SHOWN = 15 }; /* in the whole report; --by task shows them all */
+enum {
+	TASKS_SHOWN = 15
+}; /* in the whole report; --by task shows them all */
 
 static char *el_name(const struct account_group *group)
 {
@@ -64,22 +67,14 @@ static void add_labels(struct table *table, const struct view *view, enum accoun
 	}
 }
 
-static gint64 largest_time(const GArray *groups)
-{
-	gint64 largest_ns = 0;
-
-	for (guint i = 0; i < groups->len; i++)
-		largest_ns = MAX(largest_ns, g_array_index(groups, struct account_group, i).time_ns);
-	return largest_ns;
-}
-
 /* The core's own window and cycles by core, those of all cores else. */
 static void add_figures(struct table *table, const struct view *view, enum account_by by,
                         const struct account_group *group, const struct time_unit *unit)
 {
 	const struct account *account = view->account;
 	const gboolean is_core = by == ACCOUNT_BY_CORE;
-	const double whole_ns = (double)account->window_ns * (is_core ? 1 : (double)account->n_cores);
+	const double whole_ns =
+		(double)account->window_ns * (is_core ? 1 : (double)account->n_cores);
 	const guint64 whole_cycles =
 		is_core ? account->cores[group->core].cycles : account->total.cycles;
 	const gboolean nobody = group->owner_class == OWNER_LOST ||
@@ -89,8 +84,8 @@ static void add_figures(struct table *table, const struct view *view, enum accou
 	table_add(table, format_time(group->time_ns, unit));
 	table_add(table, format_share((double)group->time_ns, whole_ns));
 	table_add(table, nobody ? g_strdup("-") : format_count(group->cycles));
-	table_add(table, nobody ? g_strdup("-") :
-	                          format_share((double)group->cycles, (double)whole_cycles));
+	table_add(table, nobody ? g_strdup("-")
+	                        : format_share((double)group->cycles, (double)whole_cycles));
 	table_add(table, nobody ? g_strdup("-") : format_time(group->halted_ns, unit));
 	table_add(table, nobody ? g_strdup("-") : format_count(group->spans));
 }
@@ -105,7 +100,7 @@ static void print_grouping(const struct view *view, enum account_by by, guint li
 	};
 	g_autoptr(GArray) groups =
 		account_group_by(view->account, view->names, by, view->by_cycles);
-	const struct time_unit unit = time_unit_for(largest_time(groups));
+	const struct time_unit unit = time_unit_for(view->account->window_ns);
 	g_autofree char *time_title = g_strdup_printf("Time (%s)", unit.name);
 	g_autofree char *halted_title = g_strdup_printf("Halted (%s)", unit.name);
 	const struct table_column columns[] = {
@@ -118,7 +113,7 @@ static void print_grouping(const struct view *view, enum account_by by, guint li
 		{ .title = halted_title, .number = TRUE, .hidden = !view->has_halted },
 		{ .title = "Spans", .number = TRUE },
 	};
-	g_autoptr(table) table = table_new(columns, G_N_ELEMENTS(columns));
+	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 	const struct account_group *before = NULL;
 
 	g_print("\n%s", groupings[by].title);
@@ -127,8 +122,7 @@ static void print_grouping(const struct view *view, enum account_by by, guint li
 		        groupings[by].name);
 	g_print("\n\n");
 	for (guint i = 0; i < MIN(groups->len, limit); i++) {
-		const struct account_group *group =
-			&g_array_index(groups, struct account_group, i);
+		const struct account_group *group = &g_array_index(groups, struct account_group, i);
 
 		add_labels(table, view, by, group, before);
 		add_figures(table, view, by, group, &unit);
@@ -154,37 +148,13 @@ static void print_text(const struct view *view, const enum account_by *by)
 	report_print_coverage(view->account);
 }
 
-static void add_int(JsonBuilder *builder, const char *key, gint64 value)
-{
-	json_builder_set_member_name(builder, key);
-	json_builder_add_int_value(builder, value);
-}
-
-static void add_text(JsonBuilder *builder, const char *key, const char *value)
-{
-	json_builder_set_member_name(builder, key);
-	if (value != NULL)
-		json_builder_add_string_value(builder, value);
-	else
-		json_builder_add_null_value(builder);
-}
-
-/* null where the trace does not say. */
-static void add_value(JsonBuilder *builder, const char *key, gint64 value)
-{
-	if (value == OWNER_NO_VALUE)
-		add_text(builder, key, NULL);
-	else
-		add_int(builder, key, value);
-}
-
 static void add_sums(JsonBuilder *builder, gint64 time_ns, guint64 cycles, gint64 halted_ns,
                      guint64 spans)
 {
-	add_int(builder, "time_ns", time_ns);
-	add_int(builder, "cycles", (gint64)cycles);
-	add_int(builder, "halted_ns", halted_ns);
-	add_int(builder, "spans", (gint64)spans);
+	json_add_int(builder, "time_ns", time_ns);
+	json_add_int(builder, "cycles", (gint64)cycles);
+	json_add_int(builder, "halted_ns", halted_ns);
+	json_add_int(builder, "spans", (gint64)spans);
 }
 
 static void add_row(JsonBuilder *builder, const struct view *view, const struct account_row *row)
@@ -193,13 +163,13 @@ static void add_row(JsonBuilder *builder, const struct view *view, const struct 
 	g_autofree char *task = names_task(view->names, &row->owner);
 
 	json_builder_begin_object(builder);
-	add_int(builder, "core", row->core);
-	add_text(builder, "class", owner_class_name(row->owner.owner_class));
-	add_value(builder, "el", row->owner.el);
-	add_value(builder, "vmid", row->owner.vmid);
-	add_value(builder, "context_id", row->owner.context_id);
-	add_text(builder, "domain", domain);
-	add_text(builder, "task", task);
+	json_add_int(builder, "core", row->core);
+	json_add_text(builder, "class", owner_class_name(row->owner.owner_class));
+	json_add_value(builder, "el", row->owner.el);
+	json_add_value(builder, "vmid", row->owner.vmid);
+	json_add_value(builder, "context_id", row->owner.context_id);
+	json_add_text(builder, "domain", domain);
+	json_add_text(builder, "task", task);
 	add_sums(builder, row->time_ns, row->cycles, row->halted_ns, row->spans);
 	json_builder_end_object(builder);
 }
@@ -209,23 +179,21 @@ static void add_groups(JsonBuilder *builder, const struct view *view, enum accou
 	g_autoptr(GArray) groups =
 		account_group_by(view->account, view->names, by, view->by_cycles);
 
-	add_text(builder, "by", groupings[by].name);
-	json_builder_set_member_name(builder, "groups");
-	json_builder_begin_array(builder);
+	json_add_text(builder, "by", groupings[by].name);
+	json_add_array(builder, "groups");
 	for (guint i = 0; i < groups->len; i++) {
-		const struct account_group *group =
-			&g_array_index(groups, struct account_group, i);
+		const struct account_group *group = &g_array_index(groups, struct account_group, i);
 
 		json_builder_begin_object(builder);
 		if (by == ACCOUNT_BY_CORE)
-			add_int(builder, "core", view->account->cores[group->core].core->core);
+			json_add_int(builder, "core", view->account->cores[group->core].core->core);
 		if (by == ACCOUNT_BY_EL)
-			add_value(builder, "el", group->el);
-		add_text(builder, "class", owner_class_name(group->owner_class));
+			json_add_value(builder, "el", group->el);
+		json_add_text(builder, "class", owner_class_name(group->owner_class));
 		if (by == ACCOUNT_BY_DOMAIN || by == ACCOUNT_BY_TASK)
-			add_text(builder, "domain", group->domain);
+			json_add_text(builder, "domain", group->domain);
 		if (by == ACCOUNT_BY_TASK)
-			add_text(builder, "task", group->task);
+			json_add_text(builder, "task", group->task);
 		add_sums(builder, group->time_ns, group->cycles, group->halted_ns, group->spans);
 		json_builder_end_object(builder);
 	}
@@ -239,24 +207,22 @@ static void print_json(const struct view *view, const enum account_by *by)
 	const struct account *account = view->account;
 
 	json_builder_begin_object(builder);
-	add_int(builder, "window_ns", account->window_ns);
-	add_int(builder, "cores", (gint64)account->n_cores);
-	json_builder_set_member_name(builder, "coverage");
-	json_builder_add_double_value(builder, account->coverage);
+	json_add_int(builder, "window_ns", account->window_ns);
+	json_add_int(builder, "cores", (gint64)account->n_cores);
+	json_add_double(builder, "coverage", account->coverage);
 	for (gsize i = 0; i < G_N_ELEMENTS(notes); i++)
-		add_text(builder, notes[i], recording_reader_meta(view->reader, notes[i]));
-	json_builder_set_member_name(builder, "rows");
-	json_builder_begin_array(builder);
+		json_add_text(builder, notes[i], recording_reader_meta(view->reader, notes[i]));
+	json_add_array(builder, "rows");
 	for (guint i = 0; i < account->rows->len; i++)
 		add_row(builder, view, &g_array_index(account->rows, struct account_row, i));
 	json_builder_end_array(builder);
-	add_int(builder, "lost_ns", account->total.lost_ns);
-	add_int(builder, "untraced_ns", account->total.untraced_ns);
-	add_int(builder, "unknown_ns", account->total.unknown_ns);
+	json_add_int(builder, "lost_ns", account->total.lost_ns);
+	json_add_int(builder, "untraced_ns", account->total.untraced_ns);
+	json_add_int(builder, "unknown_ns", account->total.unknown_ns);
 	if (by != NULL)
 		add_groups(builder, view, *by);
 	json_builder_end_object(builder);
-	report_print_json(builder);
+	json_print(builder);
 }
 
 static gboolean by_parse(const char *text, enum account_by *by)
@@ -288,12 +254,11 @@ static int time_run(int argc, char **argv)
 {
 	gboolean json = FALSE;
 	g_autofree char *by_text = NULL;
-	const GOptionEntry entries[] = {
-		{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL },
-		{ "by", 0, 0, G_OPTION_ARG_STRING, &by_text,
-		  "only this grouping: core, domain, task or el", "WHAT" },
-		G_OPTION_ENTRY_NULL
-	};
+	const GOptionEntry entries[] = { { "json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON",
+		                           NULL },
+		                         { "by", 0, 0, G_OPTION_ARG_STRING, &by_text,
+		                           "only this grouping: core, domain, task or el", "WHAT" },
+		                         G_OPTION_ENTRY_NULL };
 	g_autofree char *name = g_strdup(argv[0]);
 	g_autoptr(recording_reader) reader = NULL;
 	g_autoptr(GError) error = NULL;

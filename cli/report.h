@@ -8,8 +8,6 @@
 #include "analysis/account.h"
 #include "cli/verb.h"
 
-#include <json-glib/json-glib.h>
-
 extern const struct verb report_time;
 extern const struct verb report_quality;
 
@@ -22,6 +20,3 @@ void report_print_head(const recording_reader *reader, const struct account *acc
 
 /* The last line of every report: how much of the time it speaks of. */
 void report_print_coverage(const struct account *account);
-
-/* Prints the object that `builder` holds. */
-void report_print_json(JsonBuilder *builder);

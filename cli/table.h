@@ -20,8 +20,8 @@ struct table;
 struct table *table_new(const struct table_column *columns, guint n_columns);
 void table_free(struct table *self);
 
-typedef struct table table;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(table, table_free)
+typedef struct table Table; /* for g_autoptr(Table) */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, table_free)
 
 /* The next cell, row by row; takes the string, NULL is an empty cell. Text that
  * came from a file goes through format_text() first. */

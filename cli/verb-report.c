@@ -13,8 +13,7 @@ recording_reader *report_open(const char *report, int argc, char **argv, int *co
 	recording_reader *reader;
 
 	if (argc != 2) {
-		*code = verb_usage(report, argc < 2 ? "no recording given" :
-		                                      "takes one recording");
+		*code = verb_usage(report, argc < 2 ? "no recording given" : "takes one recording");
 		return NULL;
 	}
 	reader = recording_reader_new(argv[1], &error);
@@ -82,14 +81,6 @@ void report_print_coverage(const struct account *account)
 	        unknown);
 }
 
-void report_print_json(JsonBuilder *builder)
-{
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	g_autofree char *text = json_to_string(root, TRUE);
-
-	g_print("%s\n", text);
-}
-
 static void print_help(void)
 {
 	g_print("Usage: hvscope report NAME [OPTIONS] REC.hvs\n\n"
@@ -121,7 +112,8 @@ static int report_run(int argc, char **argv)
 	}
 	nearest = suggest_nearest(argv[1], known);
 	if (nearest != NULL)
-		return verb_usage("report", "no report '%s', did you mean '%s'?", argv[1], nearest);
+		return verb_usage("report", "no report '%s' (did you mean '%s'?)", argv[1],
+		                  nearest);
 	return verb_usage("report", "no report '%s'", argv[1]);
 }
 
