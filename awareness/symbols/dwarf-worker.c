@@ -342,6 +342,6 @@ void worker_run(struct elf_file *file, int fd)
 	    DW_DLV_OK)
 		_exit(2);
 	while (serve_one(&self))
-		;
+		continue;
 	_exit(0);
 }

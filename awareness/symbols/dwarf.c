@@ -1,6 +1,7 @@
 #include "awareness/symbols/dwarf.h"
 
 #include "awareness/symbols/dwarf-worker.h"
+#include "awareness/symbols/symbol-cache.h"
 #include "awareness/symbols/symbol-error.h"
 #include "awareness/symbols/types-source.h"
 
@@ -52,7 +53,7 @@ static void worker_end(struct dwarf *self)
 	close(self->fd);
 	kill(self->worker, SIGKILL);
 	while (waitpid(self->worker, NULL, 0) < 0 && errno == EINTR)
-		;
+		continue;
 	self->worker = 0;
 	self->fd = -1;
 }
@@ -62,6 +63,7 @@ void dwarf_free(struct dwarf *self)
 	if (self == NULL)
 		return;
 	worker_end(self);
+	symbol_cache_flush(self->cache);
 	elf_file_unref(self->file);
 	g_free(self);
 }
@@ -187,10 +189,53 @@ static GBytes *ask(struct dwarf *self, enum worker_op op, uint64_t argument, con
 	return NULL;
 }
 
+/* The same out of the cache, where it is known: `key` says what was asked for. An
+ * empty answer is that there is no such thing. */
+static GBytes *ask_cached(struct dwarf *self, enum symbol_cache_kind kind, const char *key,
+                          const struct worker_request *request, const char *text, const char *what,
+                          GError **error)
+{
+	const char *build_id = elf_file_build_id(self->file);
+	GBytes *answer = symbol_cache_get(self->cache, build_id, kind, key);
+	g_autoptr(GError) why = NULL;
+
+	if (answer != NULL && g_bytes_get_size(answer) > 0)
+		return answer;
+	if (answer != NULL) {
+		g_bytes_unref(answer);
+		g_set_error(error, SYMBOL_ERROR, SYMBOL_ERROR_NOT_FOUND, "%s: no %s in the DWARF",
+		            elf_file_path(self->file), what);
+		return NULL;
+	}
+	answer = ask(self, (enum worker_op)request->op, request->argument, text, what, &why);
+	if (answer != NULL)
+		symbol_cache_put(self->cache, build_id, kind, key, g_bytes_get_data(answer, NULL),
+		                 g_bytes_get_size(answer));
+	else if (g_error_matches(why, SYMBOL_ERROR, SYMBOL_ERROR_NOT_FOUND))
+		symbol_cache_put(self->cache, build_id, kind, key, NULL, 0);
+	if (why != NULL)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return answer;
+}
+
+/* Types, rows and lines go by a number: an id or an address. */
+static GBytes *ask_number(struct dwarf *self, enum symbol_cache_kind kind, enum worker_op op,
+                          uint64_t number, const char *what, GError **error)
+{
+	struct worker_request request = { op, 0, number };
+	char key[24];
+
+	g_snprintf(key, sizeof(key), "%" G_GINT64_MODIFIER "x", number);
+	return ask_cached(self, kind, key, &request, NULL, what, error);
+}
+
 static gboolean source_find(gpointer data, enum type_space space, const char *name, uint64_t *id,
                             GError **error)
 {
-	g_autoptr(GBytes) answer = ask(data, WORKER_FIND, space, name, name, error);
+	struct worker_request request = { WORKER_FIND, 0, space };
+	g_autofree char *key = g_strdup_printf("%d %s", (int)space, name);
+	g_autoptr(GBytes) answer =
+		ask_cached(data, SYMBOL_CACHE_NAME, key, &request, name, name, error);
 
 	if (answer == NULL)
 		return FALSE;
@@ -206,7 +251,8 @@ static gboolean source_find(gpointer data, enum type_space space, const char *na
 static struct type *source_load(gpointer data, uint64_t id, GError **error)
 {
 	g_autofree char *what = g_strdup_printf("type at 0x%" G_GINT64_MODIFIER "x", id);
-	g_autoptr(GBytes) answer = ask(data, WORKER_LOAD, id, NULL, what, error);
+	g_autoptr(GBytes) answer =
+		ask_number(data, SYMBOL_CACHE_TYPE, WORKER_LOAD, id, what, error);
 	struct type *type;
 	gsize len;
 	const uint8_t *record;
@@ -232,6 +278,27 @@ struct types *dwarf_types(struct dwarf *self, GError **error)
 	return types_new(&dwarf_source, self);
 }
 
+GPtrArray *dwarf_names(struct dwarf *self, unsigned space, GError **error)
+{
+	g_autoptr(GBytes) answer = ask(self, WORKER_NAMES, space, NULL, "names", error);
+	GPtrArray *names;
+	const char *at;
+	gsize left;
+
+	if (answer == NULL)
+		return NULL;
+	names = g_ptr_array_new_with_free_func(g_free);
+	at = g_bytes_get_data(answer, &left);
+	while (left > 0) {
+		size_t len = strnlen(at, left);
+
+		g_ptr_array_add(names, g_strndup(at, len));
+		at += MIN(len + 1, left);
+		left -= MIN(len + 1, left);
+	}
+	return names;
+}
+
 gboolean dwarf_cfi_row(struct dwarf *self, uint64_t address, struct cfi_row *row, GError **error)
 {
 	g_autoptr(GBytes) answer = NULL;
@@ -241,7 +308,8 @@ gboolean dwarf_cfi_row(struct dwarf *self, uint64_t address, struct cfi_row *row
 		            "%s has no call frame information", elf_file_path(self->file));
 		return FALSE;
 	}
-	answer = ask(self, WORKER_CFI, address, NULL, "call frame information", error);
+	answer = ask_number(self, SYMBOL_CACHE_CFI, WORKER_CFI, address, "call frame information",
+	                    error);
 	if (answer == NULL)
 		return FALSE;
 	if (g_bytes_get_size(answer) != sizeof(*row)) {
@@ -266,7 +334,7 @@ gboolean dwarf_frames_at(struct dwarf *self, uint64_t address, struct dwarf_fram
 		            elf_file_path(self->file));
 		return FALSE;
 	}
-	answer = ask(self, WORKER_FRAMES, address, NULL, "line", error);
+	answer = ask_number(self, SYMBOL_CACHE_FRAMES, WORKER_FRAMES, address, "line", error);
 	if (answer == NULL)
 		return FALSE;
 	at = g_bytes_get_data(answer, &left);

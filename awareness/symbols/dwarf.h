@@ -53,6 +53,10 @@ void dwarf_free(struct dwarf *self);
 typedef struct dwarf dwarf_t; /* for g_autoptr(dwarf_t) only */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(dwarf_t, dwarf_free)
 
+/* Every name of one of C's name spaces (enum type_space), in no order: strings
+ * (owned by the array). Indexes the whole file. */
+GPtrArray *dwarf_names(struct dwarf *self, unsigned space, GError **error);
+
 /* The file's types. Keeps using `self`, which must outlive it. */
 struct types *dwarf_types(struct dwarf *self, GError **error);
 

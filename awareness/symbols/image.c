@@ -1,5 +1,6 @@
 #include "awareness/symbols/image.h"
 
+#include "awareness/symbols/btf.h"
 #include "awareness/symbols/symbol-error.h"
 
 struct image {
@@ -105,6 +106,10 @@ struct types *image_types(struct image *self, GError **error)
 	if (self->file != NULL && dwarf_is_present(self->file)) {
 		dwarf = image_dwarf(self, error);
 		self->types = dwarf != NULL ? dwarf_types(dwarf, error) : NULL;
+		return self->types;
+	}
+	if (self->file != NULL && elf_file_section(self->file, ".BTF") != NULL) {
+		self->types = btf_types_from_elf(self->file, error);
 		return self->types;
 	}
 	missing(self, "types: neither DWARF nor BTF, and no layout profile names its build id",

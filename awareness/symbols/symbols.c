@@ -8,9 +8,13 @@
 struct symbols {
 	struct elf_file *file; /* keeps the names alive; NULL for a hand-filled table */
 	GStringChunk *names;   /* of a hand-filled table */
-	GArray *all;           /* struct symbol, sorted by address once is_sorted */
-	gboolean is_sorted;
-	uint32_t *by_name; /* sorted by name, indexes into `all`; NULL until needed */
+	GArray *all;           /* struct symbol, as they came */
+	/* Indexes into `all`, each NULL until it is needed: a kernel has 120,000
+	 * symbols, and most runs ask for a few dozen names. */
+	uint32_t *by_address;
+	uint32_t *by_alphabet;
+	uint32_t *slots; /* open addressing by name: index + 1, or 0 */
+	uint32_t n_slots;
 };
 
 /* Mapping symbols ($x, $d, $x.12: "ELF for the Arm 64-bit Architecture") and the
@@ -105,6 +109,13 @@ struct symbols *symbols_new_from_elf(struct elf_file *file, GError **error)
 	return self;
 }
 
+static void indexes_drop(struct symbols *self)
+{
+	g_clear_pointer(&self->by_address, g_free);
+	g_clear_pointer(&self->by_alphabet, g_free);
+	g_clear_pointer(&self->slots, g_free);
+}
+
 void symbols_add(struct symbols *self, const struct symbol *symbol)
 {
 	struct symbol copy = *symbol;
@@ -113,8 +124,7 @@ void symbols_add(struct symbols *self, const struct symbol *symbol)
 		self->names = g_string_chunk_new(1 << 16);
 	copy.name = g_string_chunk_insert(self->names, symbol->name);
 	g_array_append_val(self->all, copy);
-	self->is_sorted = FALSE;
-	g_clear_pointer(&self->by_name, g_free);
+	indexes_drop(self);
 }
 
 void symbols_free(struct symbols *self)
@@ -122,7 +132,7 @@ void symbols_free(struct symbols *self)
 	if (self == NULL)
 		return;
 	g_array_free(self->all, TRUE);
-	g_free(self->by_name);
+	indexes_drop(self);
 	if (self->names != NULL)
 		g_string_chunk_free(self->names);
 	elf_file_unref(self->file);
@@ -136,52 +146,148 @@ static int rank(const struct symbol *symbol)
 	return kind * 2 + (symbol->is_global ? 0 : 1);
 }
 
-static int compare_address(const void *a, const void *b)
+static const struct symbol *raw_at(const struct symbols *self, uint32_t index)
 {
-	const struct symbol *x = a, *y = b;
+	return &g_array_index(self->all, struct symbol, index);
+}
 
-	if (x->address != y->address)
-		return x->address < y->address ? -1 : 1;
-	if (rank(x) != rank(y))
-		return rank(x) < rank(y) ? -1 : 1;
-	return strcmp(x->name, y->name);
+/* What is sorted by address: small, for most of the time goes into moving it. */
+struct place {
+	uint64_t address;
+	uint32_t index;
+};
+
+/* One pass of a least-significant-digit radix sort. FALSE where all digits are the
+ * same and nothing was moved. */
+static gboolean radix_pass(const struct place *from, struct place *to, uint32_t count,
+                           unsigned shift)
+{
+	uint32_t starts[257] = { 0 };
+
+	for (uint32_t i = 0; i < count; i++)
+		starts[(from[i].address >> shift & 0xff) + 1]++;
+	for (unsigned digit = 0; digit < 256; digit++) {
+		if (starts[digit + 1] == count)
+			return FALSE;
+	}
+	for (unsigned digit = 0; digit < 256; digit++)
+		starts[digit + 1] += starts[digit];
+	for (uint32_t i = 0; i < count; i++)
+		to[starts[from[i].address >> shift & 0xff]++] = from[i];
+	return TRUE;
+}
+
+static int compare_rank(const void *a, const void *b, void *data)
+{
+	const struct symbol *x = raw_at(data, *(const uint32_t *)a);
+	const struct symbol *y = raw_at(data, *(const uint32_t *)b);
+
+	return rank(x) != rank(y) ? rank(x) - rank(y) : strcmp(x->name, y->name);
+}
+
+/* Of several at one address the best comes first. */
+static void sort_equals(struct symbols *self)
+{
+	uint32_t start = 0;
+
+	for (uint32_t i = 1; i <= self->all->len; i++) {
+		if (i < self->all->len && raw_at(self, self->by_address[i])->address ==
+		                                  raw_at(self, self->by_address[start])->address)
+			continue;
+		if (i - start > 1)
+			qsort_r(self->by_address + start, i - start, sizeof(uint32_t), compare_rank,
+			        self);
+		start = i;
+	}
 }
 
 static void sort_by_address(struct symbols *self)
 {
-	if (self->is_sorted)
+	uint32_t count = self->all->len;
+	g_autofree struct place *places = NULL, *spare = NULL;
+
+	if (self->by_address != NULL || count == 0)
 		return;
-	g_array_sort(self->all, compare_address);
-	self->is_sorted = TRUE;
+	places = g_new(struct place, count);
+	spare = g_new(struct place, count);
+	for (uint32_t i = 0; i < count; i++)
+		places[i] = (struct place) { raw_at(self, i)->address, i };
+	for (unsigned shift = 0; shift < 64; shift += 8) {
+		if (radix_pass(places, spare, count, shift)) {
+			struct place *swap = places;
+
+			places = spare;
+			spare = swap;
+		}
+	}
+	self->by_address = g_new(uint32_t, count);
+	for (uint32_t i = 0; i < count; i++)
+		self->by_address[i] = places[i].index;
+	sort_equals(self);
+}
+
+static uint32_t name_hash(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
+/* The slot of a name: taken by it, or free for it. */
+static uint32_t *name_slot(const struct symbols *self, const char *name)
+{
+	uint32_t at = name_hash(name) & (self->n_slots - 1);
+
+	while (self->slots[at] != 0 && strcmp(raw_at(self, self->slots[at] - 1)->name, name) != 0)
+		at = (at + 1) & (self->n_slots - 1);
+	return &self->slots[at];
+}
+
+static gboolean is_better(const struct symbol *a, const struct symbol *b)
+{
+	return a->is_global != b->is_global ? a->is_global : a->address < b->address;
+}
+
+static void index_names(struct symbols *self)
+{
+	if (self->slots != NULL)
+		return;
+	for (self->n_slots = 64; self->n_slots / 2 < self->all->len;)
+		self->n_slots *= 2;
+	self->slots = g_new0(uint32_t, self->n_slots);
+	for (uint32_t i = 0; i < self->all->len; i++) {
+		uint32_t *slot = name_slot(self, raw_at(self, i)->name);
+
+		if (*slot == 0 || is_better(raw_at(self, i), raw_at(self, *slot - 1)))
+			*slot = i + 1;
+	}
 }
 
 static int compare_name(const void *a, const void *b, void *data)
 {
-	const struct symbol *all = data;
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	int order = strcmp(all[x].name, all[y].name);
+	const struct symbol *x = raw_at(data, *(const uint32_t *)a);
+	const struct symbol *y = raw_at(data, *(const uint32_t *)b);
 
-	if (order != 0)
-		return order;
-	if (all[x].is_global != all[y].is_global)
-		return all[x].is_global ? -1 : 1;
-	return x < y ? -1 : x > y;
+	return strcmp(x->name, y->name);
 }
 
-static void sort_by_name(struct symbols *self)
+static void sort_by_alphabet(struct symbols *self)
 {
-	sort_by_address(self);
-	if (self->by_name != NULL || self->all->len == 0)
+	if (self->by_alphabet != NULL || self->all->len == 0)
 		return;
-	self->by_name = g_new(uint32_t, self->all->len);
+	self->by_alphabet = g_new(uint32_t, self->all->len);
 	for (uint32_t i = 0; i < self->all->len; i++)
-		self->by_name[i] = i;
-	qsort_r(self->by_name, self->all->len, sizeof(uint32_t), compare_name, self->all->data);
+		self->by_alphabet[i] = i;
+	qsort_r(self->by_alphabet, self->all->len, sizeof(uint32_t), compare_name, self);
 }
 
 void symbols_freeze(struct symbols *self)
 {
-	sort_by_name(self);
+	sort_by_address(self);
+	sort_by_alphabet(self);
+	index_names(self);
 }
 
 size_t symbols_count(const struct symbols *self)
@@ -191,7 +297,7 @@ size_t symbols_count(const struct symbols *self)
 
 static const struct symbol *at(const struct symbols *self, size_t index)
 {
-	return &g_array_index(self->all, struct symbol, index);
+	return raw_at(self, self->by_address[index]);
 }
 
 const struct symbol *symbols_at(struct symbols *self, size_t index)
@@ -200,32 +306,13 @@ const struct symbol *symbols_at(struct symbols *self, size_t index)
 	return index < self->all->len ? at(self, index) : NULL;
 }
 
-/* The first entry of by_name that is not less than `name`. */
-static size_t name_lower_bound(struct symbols *self, const char *name)
-{
-	size_t low = 0, high = self->all->len;
-
-	sort_by_name(self);
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(at(self, self->by_name[middle])->name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 const struct symbol *symbols_by_name(struct symbols *self, const char *name)
 {
-	size_t index = name_lower_bound(self, name);
-	const struct symbol *found;
+	uint32_t found;
 
-	if (index >= self->all->len)
-		return NULL;
-	found = at(self, self->by_name[index]);
-	return strcmp(found->name, name) == 0 ? found : NULL;
+	index_names(self);
+	found = *name_slot(self, name);
+	return found != 0 ? raw_at(self, found - 1) : NULL;
 }
 
 gboolean symbols_address(struct symbols *self, const char *name, uint64_t *address)
@@ -289,12 +376,29 @@ const struct symbol *symbols_by_address(struct symbols *self, uint64_t address,
 	return NULL;
 }
 
+/* The first entry of by_alphabet that is not less than `name`. */
+static size_t alphabet_lower_bound(struct symbols *self, const char *name)
+{
+	size_t low = 0, high = self->all->len;
+
+	sort_by_alphabet(self);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(raw_at(self, self->by_alphabet[middle])->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 void symbols_complete(struct symbols *self, const char *prefix, size_t max, GPtrArray *names)
 {
 	const char *last = NULL;
 
-	for (size_t i = name_lower_bound(self, prefix); i < self->all->len && max > 0; i++) {
-		const char *name = at(self, self->by_name[i])->name;
+	for (size_t i = alphabet_lower_bound(self, prefix); i < self->all->len && max > 0; i++) {
+		const char *name = raw_at(self, self->by_alphabet[i])->name;
 
 		if (!g_str_has_prefix(name, prefix))
 			break;

@@ -64,6 +64,10 @@ struct unwind_config {
 	gboolean (*row)(gpointer data, uint64_t pc, struct cfi_row *row);
 	/* Whether a return address can be one. May be NULL: then any but 0. */
 	gboolean (*is_code)(gpointer data, uint64_t pc);
+	/* Where the function that holds `pc` begins. May be NULL. Without call frame
+	 * information it tells a leaf function, whose caller is in x30 alone, from one
+	 * with a frame record. */
+	gboolean (*function)(gpointer data, uint64_t pc, uint64_t *start);
 	gpointer data;
 	uint64_t stack_low;  /* the stack, inclusive */
 	uint64_t stack_high; /* exclusive; CFA may equal it */
