@@ -1,0 +1,397 @@
+#include "decode/engine-opencsd-etm4.h"
+
+#include "decode/decode-error.h"
+#include "decode/opencsd-tree.h"
+
+enum {
+	FEED_BYTES = 1024,
+	ASYNC_ZEROS = 11, /* then 0x80: Arm IHI 0064, Alignment Synchronization packet */
+	ASYNC_BYTES = ASYNC_ZEROS + 1,
+};
+
+/* Where the stream stands between the bytes and the one who listens. */
+enum etm4_state {
+	STATE_NO_SYNC, /* nothing said: before an A-sync, or after bad data */
+	STATE_ASYNC,   /* after A-sync: the trace info must come first */
+	STATE_SYNC,
+};
+
+struct engine_etm4 {
+	struct engine base;
+	struct opencsd_tree tree;
+	trace_event_fn emit;
+	gpointer user_data;
+
+	enum etm4_state state;
+	gboolean said_why;    /* NO_SYNC: the event that says why nothing comes was emitted */
+	guint64 async_offset; /* of the last A-sync */
+	guint64 packet_end;   /* source position after the last packet */
+	gboolean packet_was_async;
+	guint zeros;          /* zero bytes just before the next one */
+	guint64 p0;
+	guint addresses_wanted; /* how many of the next addresses matter */
+	gboolean has_vmid, has_context_id;
+};
+
+static void etm4_emit(struct engine_etm4 *self, struct trace_event *event, guint64 offset)
+{
+	event->offset = offset;
+	event->p0 = self->p0;
+	self->emit(event, self->user_data);
+}
+
+static void etm4_emit_kind(struct engine_etm4 *self, enum trace_event_kind kind, guint64 offset)
+{
+	struct trace_event event = { .kind = kind };
+
+	etm4_emit(self, &event, offset);
+}
+
+/* Says once why nothing comes, and waits for the next A-sync. */
+static void etm4_lose(struct engine_etm4 *self, enum trace_event_kind kind, const char *what,
+                      guint64 offset)
+{
+	struct trace_event event = { .kind = kind, .bad.what = what };
+
+	if (self->state != STATE_NO_SYNC || !self->said_why)
+		etm4_emit(self, &event, offset);
+	self->said_why = TRUE;
+	self->state = STATE_NO_SYNC;
+	self->has_vmid = FALSE;
+	self->has_context_id = FALSE;
+	self->addresses_wanted = 0;
+}
+
+static struct trace_context etm4_context(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet)
+{
+	if (packet->context.updated_v)
+		self->has_vmid = TRUE;
+	if (packet->context.updated_c)
+		self->has_context_id = TRUE;
+	return (struct trace_context){
+		.el = packet->context.EL & 3,
+		.aarch64 = packet->context.SF,
+		.secure = !packet->context.NS,
+		.has_vmid = self->has_vmid,
+		.has_context_id = self->has_context_id,
+		.vmid = packet->context.VMID,
+		.context_id = packet->context.ctxtID,
+	};
+}
+
+static void etm4_context_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet,
+                                gboolean has_address, guint64 offset)
+{
+	struct trace_event event = {
+		.kind = has_address ? EVENT_ADDRESS_CONTEXT : EVENT_CONTEXT,
+		.address_va = has_address ? packet->v_addr.val : 0,
+		.context = etm4_context(self, packet),
+	};
+
+	if (!has_address)
+		self->addresses_wanted = MAX(self->addresses_wanted, 1);
+	else if (self->addresses_wanted > 0)
+		self->addresses_wanted--;
+	etm4_emit(self, &event, offset);
+}
+
+static void etm4_address_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet,
+                                guint64 offset)
+{
+	struct trace_event event = { .kind = EVENT_ADDRESS, .address_va = packet->v_addr.val };
+
+	if (self->addresses_wanted == 0)
+		return;
+	self->addresses_wanted--;
+	etm4_emit(self, &event, offset);
+}
+
+static void etm4_exception_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet,
+                                  guint64 offset)
+{
+	struct trace_event event = {
+		.kind = EVENT_EXCEPTION,
+		.exception.type = (guint16)packet->exception_info.exceptionType,
+	};
+
+	etm4_emit(self, &event, offset);
+	self->p0++;
+	/* The preferred return address, then the handler's. */
+	self->addresses_wanted = 2;
+}
+
+static void etm4_time_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet,
+                             guint64 offset)
+{
+	struct trace_event event = { .kind = EVENT_CYCLES };
+
+	if (packet->type == ETM4_PKT_I_TIMESTAMP) {
+		event.kind = EVENT_TIMESTAMP;
+		event.timestamp.ticks = packet->ts.timestamp;
+		event.timestamp.has_cycles = packet->pkt_valid.bits.cc_valid;
+		event.timestamp.cycles = packet->cycle_count;
+	} else {
+		event.cycles.count = packet->pkt_valid.bits.cc_valid ? packet->cycle_count : 0;
+	}
+	etm4_emit(self, &event, offset);
+}
+
+static void etm4_p0(struct engine_etm4 *self, guint n)
+{
+	self->p0 += n;
+	self->addresses_wanted = 0;
+}
+
+static void etm4_synced_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet,
+                               guint64 offset)
+{
+	switch ((int)packet->type) {
+	case ETM4_PKT_I_ATOM_F1:
+	case ETM4_PKT_I_ATOM_F2:
+	case ETM4_PKT_I_ATOM_F3:
+	case ETM4_PKT_I_ATOM_F4:
+	case ETM4_PKT_I_ATOM_F5:
+	case ETM4_PKT_I_ATOM_F6:
+		etm4_p0(self, packet->atom.num);
+		break;
+	case ETM4_PKT_I_Q:
+		etm4_p0(self, 1);
+		break;
+	case ETM4_PKT_I_ADDR_S_IS0:
+	case ETM4_PKT_I_ADDR_S_IS1:
+	case ETM4_PKT_I_ADDR_L_32IS0:
+	case ETM4_PKT_I_ADDR_L_32IS1:
+	case ETM4_PKT_I_ADDR_L_64IS0:
+	case ETM4_PKT_I_ADDR_L_64IS1:
+	case ETM4_PKT_I_ADDR_MATCH:
+		etm4_address_packet(self, packet, offset);
+		break;
+	case ETM4_PKT_I_CTXT:
+		etm4_context_packet(self, packet, FALSE, offset);
+		break;
+	case ETM4_PKT_I_ADDR_CTXT_L_32IS0:
+	case ETM4_PKT_I_ADDR_CTXT_L_32IS1:
+	case ETM4_PKT_I_ADDR_CTXT_L_64IS0:
+	case ETM4_PKT_I_ADDR_CTXT_L_64IS1:
+		etm4_context_packet(self, packet, TRUE, offset);
+		break;
+	case ETM4_PKT_I_EXCEPT:
+		etm4_exception_packet(self, packet, offset);
+		break;
+	case ETM4_PKT_I_EXCEPT_RTN:
+		etm4_emit_kind(self, EVENT_EXCEPTION_RETURN, offset);
+		etm4_p0(self, 1);
+		self->addresses_wanted = 1;
+		break;
+	case ETM4_PKT_I_TIMESTAMP:
+	case ETM4_PKT_I_CCNT_F1:
+	case ETM4_PKT_I_CCNT_F2:
+	case ETM4_PKT_I_CCNT_F3:
+		etm4_time_packet(self, packet, offset);
+		break;
+	case ETM4_PKT_I_TRACE_ON:
+		etm4_emit_kind(self, EVENT_TRACE_ON, offset);
+		self->addresses_wanted = 1;
+		break;
+	case ETM4_PKT_I_OVERFLOW:
+		etm4_emit_kind(self, EVENT_OVERFLOW, offset);
+		self->addresses_wanted = 0;
+		break;
+	case ETM4_PKT_I_DISCARD:
+		etm4_emit_kind(self, EVENT_DISCARD, offset);
+		self->addresses_wanted = 0;
+		break;
+	default:
+		/* Events, markers, ignore: nothing that attribution needs. */
+		break;
+	}
+}
+
+static const char *bad_packet(const ocsd_etmv4_i_pkt *packet)
+{
+	switch ((int)packet->type) {
+	case ETM4_PKT_I_BAD_SEQUENCE:
+		return "bad-sequence";
+	case ETM4_PKT_I_BAD_TRACEMODE:
+		return "bad-trace-mode";
+	case ETM4_PKT_I_RESERVED:
+		return "reserved-packet";
+	case ETM4_PKT_I_RESERVED_CFG:
+		return "packet-not-in-this-configuration";
+	default:
+		return NULL;
+	}
+}
+
+static void etm4_on_async(struct engine_etm4 *self, guint64 offset)
+{
+	self->async_offset = offset;
+	if (self->state != STATE_NO_SYNC)
+		return;
+	self->state = STATE_ASYNC;
+}
+
+/* OpenCSD's packet monitor. */
+static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation,
+                        ocsd_trc_index_t index, const void *packet_in, uint32_t n_bytes,
+                        const uint8_t *bytes)
+{
+	struct engine_etm4 *self = (struct engine_etm4 *)(gpointer)user_data;
+	const ocsd_etmv4_i_pkt *packet = packet_in;
+	const char *bad;
+	guint64 offset;
+
+	(void)bytes;
+	if (operation != OCSD_OP_DATA || packet == NULL)
+		return;
+	offset = opencsd_tree_offset(&self->tree, index);
+	self->packet_end = opencsd_tree_position(&self->tree, index) + n_bytes;
+	self->packet_was_async = packet->type == ETM4_PKT_I_ASYNC;
+	bad = bad_packet(packet);
+	if (bad != NULL) {
+		etm4_lose(self, EVENT_BAD_DATA, bad, offset);
+	} else if (packet->type == ETM4_PKT_I_NOTSYNC) {
+		if (self->state == STATE_NO_SYNC && !self->said_why)
+			etm4_lose(self, EVENT_NOT_SYNC, NULL, offset);
+	} else if (self->packet_was_async) {
+		etm4_on_async(self, offset);
+	} else if (packet->type == ETM4_PKT_I_TRACE_INFO) {
+		if (self->state == STATE_NO_SYNC)
+			return;
+		self->state = STATE_SYNC;
+		self->said_why = FALSE;
+		etm4_emit_kind(self, EVENT_SYNC, self->async_offset);
+	} else if (self->state == STATE_SYNC) {
+		etm4_synced_packet(self, packet, offset);
+	}
+}
+
+static gboolean etm4_feed(struct engine_etm4 *self, const guint8 *bytes, const guint64 *offsets,
+                          gsize n, GError **error)
+{
+	while (n > 0) {
+		const gsize part = MIN(n, FEED_BYTES);
+
+		if (!opencsd_tree_feed(&self->tree, bytes, offsets, part, error))
+			return FALSE;
+		bytes += part;
+		offsets += part;
+		n -= part;
+	}
+	return TRUE;
+}
+
+/* Eleven zeros and 0x80 were just fed. No valid trace holds them but as an A-sync: where
+ * the packet processor saw something else, it had lost its place, and nothing it said
+ * since the A-sync before can be told from garbage. It starts again from here. */
+static gboolean etm4_check_async(struct engine_etm4 *self, GError **error)
+{
+	static const guint8 async[ASYNC_BYTES] = { [ASYNC_ZEROS] = 0x80 };
+	guint64 offsets[ASYNC_BYTES];
+	const guint64 start = self->tree.fed_bytes - ASYNC_BYTES;
+
+	if (self->packet_was_async && self->packet_end == self->tree.fed_bytes)
+		return TRUE;
+	for (guint i = 0; i < ASYNC_BYTES; i++)
+		offsets[i] = self->tree.recent[(start + i) % OPENCSD_RECENT_OFFSETS];
+	etm4_lose(self, EVENT_BAD_DATA, "async-inside-packet", offsets[0]);
+	if (!opencsd_tree_reset(&self->tree, error))
+		return FALSE;
+	return opencsd_tree_feed(&self->tree, async, offsets, ASYNC_BYTES, error);
+}
+
+static gboolean etm4_push(struct engine *engine, const guint8 *bytes, const guint64 *offsets,
+                          gsize n, GError **error)
+{
+	struct engine_etm4 *self = (struct engine_etm4 *)engine;
+	gsize fed = 0;
+
+	for (gsize i = 0; i < n; i++) {
+		const guint zeros = self->zeros;
+
+		self->zeros = bytes[i] == 0 ? zeros + 1 : 0;
+		if (bytes[i] != 0x80 || zeros < ASYNC_ZEROS)
+			continue;
+		if (!etm4_feed(self, bytes + fed, offsets + fed, i + 1 - fed, error) ||
+		    !etm4_check_async(self, error))
+			return FALSE;
+		fed = i + 1;
+	}
+	return etm4_feed(self, bytes + fed, offsets + fed, n - fed, error);
+}
+
+static gboolean etm4_barrier(struct engine *engine, guint64 offset, GError **error)
+{
+	struct engine_etm4 *self = (struct engine_etm4 *)engine;
+
+	self->zeros = 0;
+	etm4_lose(self, EVENT_BARRIER, NULL, offset);
+	return opencsd_tree_reset(&self->tree, error);
+}
+
+static gboolean etm4_end(struct engine *engine, guint64 offset, GError **error)
+{
+	struct engine_etm4 *self = (struct engine_etm4 *)engine;
+
+	if (!opencsd_tree_end(&self->tree, error))
+		return FALSE;
+	etm4_emit_kind(self, EVENT_END, offset);
+	return TRUE;
+}
+
+static void etm4_free(struct engine *engine)
+{
+	struct engine_etm4 *self = (struct engine_etm4 *)engine;
+
+	opencsd_tree_deinit(&self->tree);
+	g_free(self);
+}
+
+static guint32 device_reg(const struct snapshot_device *device, const char *name)
+{
+	guint64 value = 0;
+
+	snapshot_device_reg(device, name, &value);
+	return (guint32)value;
+}
+
+struct engine *engine_opencsd_etm4_new(const struct snapshot_device *device, trace_event_fn emit,
+                                       gpointer user_data, GError **error)
+{
+	static const struct engine_class class = { etm4_push, etm4_barrier, etm4_end, etm4_free };
+	g_autofree struct engine_etm4 *self = g_new0(struct engine_etm4, 1);
+	const ocsd_etmv4_cfg config = {
+		.reg_idr0 = device_reg(device, "TRCIDR0"),
+		.reg_idr1 = device_reg(device, "TRCIDR1"),
+		.reg_idr2 = device_reg(device, "TRCIDR2"),
+		.reg_idr8 = device_reg(device, "TRCIDR8"),
+		.reg_idr9 = device_reg(device, "TRCIDR9"),
+		.reg_idr10 = device_reg(device, "TRCIDR10"),
+		.reg_idr11 = device_reg(device, "TRCIDR11"),
+		.reg_idr12 = device_reg(device, "TRCIDR12"),
+		.reg_idr13 = device_reg(device, "TRCIDR13"),
+		.reg_configr = device_reg(device, "TRCCONFIGR"),
+		.reg_traceidr = device_reg(device, "TRCTRACEIDR"),
+		.arch_ver = ARCH_V8,
+		.core_prof = profile_CortexA,
+	};
+
+	self->base.class = &class;
+	self->emit = emit;
+	self->user_data = user_data;
+	if (!opencsd_tree_init(&self->tree, OCSD_BUILTIN_DCD_ETMV4I, 0, &config, etm4_packet, self,
+	                       error))
+		return NULL;
+	return &((struct engine_etm4 *)g_steal_pointer(&self))->base;
+}
+
+char *engine_opencsd_etm4_why_not(const struct snapshot_device *device)
+{
+	const guint32 max_speculation = device_reg(device, "TRCIDR8");
+
+	if (max_speculation == 0)
+		return NULL;
+	return g_strdup_printf("TRCIDR8 is %u: a trace unit that traces speculatively executed "
+	                       "instructions and cancels them later is not supported yet",
+	                       max_speculation);
+}

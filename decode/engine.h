@@ -1,0 +1,50 @@
+/* engine.h: bytes of one trace source to events
+ *
+ * An engine reads the bytes of one trace ID (formatting removed) and emits
+ * trace_events. It attributes nothing and remembers nothing but the protocol's own
+ * state. Engines are interchangeable: engine_opencsd_new() is the reference.
+ *
+ * One engine serves one source and one thread; different engines may run in
+ * different threads.
+ */
+#pragma once
+
+#include "capture/snapshot.h"
+#include "decode/event.h"
+
+struct engine;
+
+struct engine_class {
+	/* Reads n bytes; offsets[i] is where bytes[i] stands in the formatted trace,
+	 * strictly ascending over all calls. Bad bytes are events, not errors: FALSE
+	 * only where the engine itself cannot go on. */
+	gboolean (*push)(struct engine *self, const guint8 *bytes, const guint64 *offsets, gsize n,
+	                 GError **error);
+	/* The capture says that bytes are missing before the next push: emits
+	 * EVENT_BARRIER and waits for synchronisation. */
+	gboolean (*barrier)(struct engine *self, guint64 offset, GError **error);
+	/* End of trace: emits what is left and EVENT_END. */
+	gboolean (*end)(struct engine *self, guint64 offset, GError **error);
+	void (*free)(struct engine *self);
+};
+
+struct engine {
+	const struct engine_class *class;
+};
+
+static inline void engine_free(struct engine *self)
+{
+	if (self != NULL)
+		self->class->free(self);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(struct engine, engine_free)
+
+/* Why this version cannot decode a source, or NULL where it can: by its protocol, or
+ * by a register (ETMv4 with speculation depth is decodable; data trace is not). Text
+ * for a user, to be freed. */
+char *engine_why_not(const struct snapshot_source *source);
+
+/* OpenCSD's packet processor behind the engine interface, for a source that
+ * engine_why_not() says nothing against. Events go to `emit`. */
+struct engine *engine_opencsd_new(const struct snapshot_source *source, trace_event_fn emit,
+                                  gpointer user_data, GError **error);

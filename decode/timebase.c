@@ -1,0 +1,488 @@
+#include "decode/timebase.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+	/* A lone jump this many times longer than all the rest is no time. */
+	ABSURD_JUMP = 16,
+	/* Calibration uses stretches of at least so many ticks where there are any. */
+	CALIBRATION_TICKS = 64,
+};
+
+void timebase_init(struct timebase *self)
+{
+	*self = (struct timebase){
+		.anchors = g_array_new(FALSE, FALSE, sizeof(struct time_anchor)),
+		.gaps = g_array_new(FALSE, FALSE, sizeof(struct time_gap)),
+		.interrupts = g_array_new(FALSE, FALSE, sizeof(struct stream_position)),
+		.intervals = g_array_new(FALSE, FALSE, sizeof(struct time_interval)),
+	};
+}
+
+void timebase_deinit(struct timebase *self)
+{
+	g_clear_pointer(&self->anchors, g_array_unref);
+	g_clear_pointer(&self->gaps, g_array_unref);
+	g_clear_pointer(&self->interrupts, g_array_unref);
+	g_clear_pointer(&self->intervals, g_array_unref);
+}
+
+void timebase_add_anchor(struct timebase *self, const struct stream_position *position,
+                         guint64 ticks)
+{
+	const struct time_anchor anchor = { *position, ticks, 0 };
+
+	g_array_append_val(self->anchors, anchor);
+}
+
+void timebase_add_gap(struct timebase *self, const struct stream_position *begin,
+                      const struct stream_position *end)
+{
+	const struct time_gap gap = { *begin, *end };
+
+	g_array_append_val(self->gaps, gap);
+}
+
+void timebase_add_interrupt(struct timebase *self, const struct stream_position *position)
+{
+	g_array_append_val(self->interrupts, *position);
+}
+
+static struct time_anchor *anchor_at(const struct timebase *self, guint i)
+{
+	return &g_array_index(self->anchors, struct time_anchor, i);
+}
+
+static guint64 work_at(const struct timebase *self, const struct stream_position *position)
+{
+	switch (self->config.basis) {
+	case TIME_BASIS_BYTES:
+		return position->offset;
+	case TIME_BASIS_CYCLES:
+		return cycle_clock_at(self->clock, position->p0, NULL);
+	case TIME_BASIS_TIMESTAMPS:
+		break;
+	}
+	if (self->clock->has_cycles)
+		return cycle_clock_at(self->clock, position->p0, NULL);
+	return position->p0;
+}
+
+/* Nanoseconds from the reference tick, through the counter's own width: a counter that
+ * wrapped in between still gives the small difference. */
+static gint64 ticks_to_ns(const struct timebase_config *config, guint64 ticks)
+{
+	const guint64 difference = ticks - config->reference_ticks;
+	const guint unused_bits = 64 - config->timestamp_bits;
+	const gint64 relative = (gint64)(difference << unused_bits) >> unused_bits;
+	const __int128_t ns = (__int128_t)relative * 1000000000 / (gint64)config->timestamp_hz;
+
+	return (gint64)CLAMP(ns, G_MININT64 / 4, G_MAXINT64 / 4);
+}
+
+/* Marks the longest non-descending subsequence of the anchors' times (patience
+ * sorting): what is not in it ran backward or jumped and came back. */
+static void keep_longest_run(const struct timebase *self, gboolean *keep)
+{
+	const guint n = self->anchors->len;
+	g_autofree guint *tails = g_new(guint, n);
+	g_autofree guint *previous = g_new(guint, n);
+	guint n_tails = 0;
+
+	for (guint i = 0; i < n; i++) {
+		const gint64 time_ns = anchor_at(self, i)->time_ns;
+		guint low = 0, high = n_tails;
+
+		while (low < high) {
+			const guint middle = low + (high - low) / 2;
+
+			if (anchor_at(self, tails[middle])->time_ns <= time_ns)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		previous[i] = low > 0 ? tails[low - 1] : G_MAXUINT;
+		tails[low] = i;
+		n_tails = MAX(n_tails, low + 1);
+	}
+	for (guint i = n_tails > 0 ? tails[n_tails - 1] : G_MAXUINT; i != G_MAXUINT; i = previous[i])
+		keep[i] = TRUE;
+}
+
+static void drop_unmarked(struct timebase *self, const gboolean *keep)
+{
+	guint kept = 0;
+
+	for (guint i = 0; i < self->anchors->len; i++) {
+		if (keep[i])
+			*anchor_at(self, kept++) = *anchor_at(self, i);
+	}
+	self->dropped_anchors += self->anchors->len - kept;
+	g_array_set_size(self->anchors, kept);
+}
+
+/* A corrupt timestamp can stand far ahead of or behind all others without running
+ * backward: one jump that dwarfs everything else splits the anchors, and the smaller
+ * side goes. */
+static void drop_absurd_side(struct timebase *self)
+{
+	const guint n = self->anchors->len;
+	gint64 longest_ns = 0, total_ns;
+	guint at = 0;
+
+	if (n < 3)
+		return;
+	for (guint i = 1; i < n; i++) {
+		const gint64 jump_ns = anchor_at(self, i)->time_ns - anchor_at(self, i - 1)->time_ns;
+
+		if (jump_ns > longest_ns) {
+			longest_ns = jump_ns;
+			at = i;
+		}
+	}
+	total_ns = anchor_at(self, n - 1)->time_ns - anchor_at(self, 0)->time_ns;
+	if ((total_ns - longest_ns) == 0 || longest_ns / ABSURD_JUMP <= total_ns - longest_ns)
+		return;
+	if (at == n - at)
+		return;
+	self->dropped_anchors += MIN(at, n - at);
+	if (at < n - at)
+		g_array_remove_range(self->anchors, 0, at);
+	else
+		g_array_set_size(self->anchors, at);
+}
+
+static void settle_anchors(struct timebase *self)
+{
+	g_autofree gboolean *keep = g_new0(gboolean, self->anchors->len + 1);
+
+	for (guint i = 0; i < self->anchors->len; i++)
+		anchor_at(self, i)->time_ns = ticks_to_ns(&self->config, anchor_at(self, i)->ticks);
+	keep_longest_run(self, keep);
+	drop_unmarked(self, keep);
+	drop_absurd_side(self);
+}
+
+/* How many gaps ended at or before this place in the stream. */
+static guint gaps_before(const struct timebase *self, guint64 sequence)
+{
+	guint low = 0, high = self->gaps->len;
+
+	while (low < high) {
+		const guint middle = low + (high - low) / 2;
+
+		if (g_array_index(self->gaps, struct time_gap, middle).end.sequence <= sequence)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct rate {
+	double ns_per_work;
+	double weight;
+};
+
+static int compare_rates(const void *a, const void *b)
+{
+	const double difference = ((const struct rate *)a)->ns_per_work -
+	                          ((const struct rate *)b)->ns_per_work;
+
+	return (difference > 0) - (difference < 0);
+}
+
+/* The rate below which `share` of the weight lies, or 0 without rates. */
+static double rate_quantile(GArray *rates, double share)
+{
+	double total = 0, sum = 0;
+
+	qsort(rates->data, rates->len, sizeof(struct rate), compare_rates);
+	for (guint i = 0; i < rates->len; i++)
+		total += g_array_index(rates, struct rate, i).weight;
+	for (guint i = 0; i < rates->len; i++) {
+		const struct rate *rate = &g_array_index(rates, struct rate, i);
+
+		sum += rate->weight;
+		if (sum >= total * share)
+			return rate->ns_per_work;
+	}
+	return 0;
+}
+
+static GArray *gather_rates(const struct timebase *self, gint64 shortest_ns)
+{
+	GArray *rates = g_array_new(FALSE, FALSE, sizeof(struct rate));
+
+	for (guint i = 1; i < self->anchors->len; i++) {
+		const struct time_anchor *a = anchor_at(self, i - 1), *b = anchor_at(self, i);
+		const guint64 work = work_at(self, &b->position) - work_at(self, &a->position);
+		const gint64 time_ns = b->time_ns - a->time_ns;
+		const struct rate rate = { (double)time_ns / (double)MAX(work, 1), (double)work };
+
+		if (work > 0 && time_ns > 0 && time_ns >= shortest_ns &&
+		    gaps_before(self, a->position.sequence) ==
+		            gaps_before(self, b->position.sequence))
+			g_array_append_val(rates, rate);
+	}
+	return rates;
+}
+
+/* Halts only ever make a stretch longer than its cycles, so the true rate is near the
+ * lowest; the lower quartile by cycles stays clear of rounding at both ends. P0
+ * elements have no fixed rate: their median serves where a gap or an end leaves
+ * nothing better. */
+static double calibrate(const struct timebase *self)
+{
+	const gint64 tick_ns = (gint64)(1000000000 / self->config.timestamp_hz) + 1;
+	const double share = self->clock->has_cycles ? 0.25 : 0.5;
+	g_autoptr(GArray) rates = gather_rates(self, CALIBRATION_TICKS * tick_ns);
+	g_autoptr(GArray) all = NULL;
+
+	if (rates->len > 0)
+		return rate_quantile(rates, share);
+	all = gather_rates(self, 0);
+	return rate_quantile(all, share);
+}
+
+static void settle_rate(struct timebase *self)
+{
+	const struct timebase_config *config = &self->config;
+
+	self->calibrated = FALSE;
+	if (config->basis == TIME_BASIS_BYTES) {
+		self->ns_per_work = 1;
+	} else if (config->core_hz != 0 && self->clock->has_cycles) {
+		self->ns_per_work = 1e9 / (double)config->core_hz;
+	} else if (config->basis == TIME_BASIS_CYCLES) {
+		self->ns_per_work = 1;
+	} else {
+		self->ns_per_work = calibrate(self);
+		self->calibrated = TRUE;
+	}
+}
+
+/* How much time the clock's coarseness and the tick can make of nothing. */
+static gint64 slack_tolerance_ns(const struct timebase *self, const struct time_anchor *a,
+                                 const struct time_anchor *b)
+{
+	guint64 granularity_a, granularity_b;
+
+	cycle_clock_at(self->clock, a->position.p0, &granularity_a);
+	cycle_clock_at(self->clock, b->position.p0, &granularity_b);
+	return (gint64)(2000000000 / self->config.timestamp_hz) +
+	       (gint64)((double)(granularity_a + granularity_b) * self->ns_per_work);
+}
+
+/* The last interrupt taken after `begin` and up to `end`: what ended a halt. */
+static gboolean last_interrupt(const struct timebase *self, guint64 begin, guint64 end,
+                               struct stream_position *position)
+{
+	guint low = 0, high = self->interrupts->len;
+
+	while (low < high) {
+		const guint middle = low + (high - low) / 2;
+
+		if (g_array_index(self->interrupts, struct stream_position, middle).sequence <= end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return FALSE;
+	*position = g_array_index(self->interrupts, struct stream_position, low - 1);
+	return position->sequence > begin;
+}
+
+static void interval_without_gap(const struct timebase *self, const struct time_anchor *a,
+                                 const struct time_anchor *b, guint64 work, gint64 time_ns,
+                                 struct time_interval *interval)
+{
+	const gint64 busy_ns = (gint64)((double)work * self->ns_per_work);
+	const gint64 slack_ns = time_ns - busy_ns;
+
+	if (self->clock->has_cycles && self->ns_per_work > 0 &&
+	    slack_ns > slack_tolerance_ns(self, a, b)) {
+		interval->slack_kind = SLACK_HALT;
+		interval->slack_ns = slack_ns;
+		interval->ns_per_work = self->ns_per_work;
+		if (last_interrupt(self, a->position.sequence, b->position.sequence,
+		                   &interval->halt_end))
+			return;
+		/* No interrupt ended it: it lies somewhere in here. */
+		interval->halt_end = b->position;
+		interval->uncertainty_ns = slack_ns;
+		return;
+	}
+	interval->ns_per_work = work > 0 ? (double)time_ns / (double)work : 0;
+	if (!self->clock->has_cycles || work == 0)
+		interval->uncertainty_ns = time_ns;
+}
+
+static void interval_with_gap(const struct timebase *self, guint64 work, gint64 time_ns,
+                              struct time_interval *interval)
+{
+	const gint64 busy_ns = (gint64)((double)work * self->ns_per_work);
+
+	interval->slack_kind = SLACK_GAP;
+	interval->ns_per_work = self->ns_per_work;
+	interval->slack_ns = time_ns - busy_ns;
+	interval->uncertainty_ns = self->clock->has_cycles && interval->n_gaps == 1 ? 0 : time_ns;
+	if (interval->slack_ns < 0) {
+		interval->slack_ns = 0;
+		interval->ns_per_work = work > 0 ? (double)time_ns / (double)work : 0;
+	}
+}
+
+static void settle_between(struct timebase *self, guint i)
+{
+	const struct time_anchor *a = anchor_at(self, i), *b = anchor_at(self, i + 1);
+	const guint64 work = work_at(self, &b->position) - work_at(self, &a->position);
+	const gint64 time_ns = b->time_ns - a->time_ns;
+	struct time_interval interval = {
+		.begin_sequence = a->position.sequence,
+		.begin_ns = a->time_ns,
+		.begin_work = work_at(self, &a->position),
+		.first_gap = gaps_before(self, a->position.sequence),
+	};
+
+	interval.n_gaps = gaps_before(self, b->position.sequence) - interval.first_gap;
+	if (interval.n_gaps > 0)
+		interval_with_gap(self, work, time_ns, &interval);
+	else
+		interval_without_gap(self, a, b, work, time_ns, &interval);
+	g_array_append_val(self->intervals, interval);
+}
+
+void timebase_settle(struct timebase *self, const struct timebase_config *config,
+                     const struct cycle_clock *clock)
+{
+	struct time_interval first = { .begin_sequence = 0 };
+	const struct time_anchor *anchor;
+
+	self->config = *config;
+	self->clock = clock;
+	g_array_set_size(self->intervals, 0);
+	if (config->basis != TIME_BASIS_TIMESTAMPS)
+		g_array_set_size(self->anchors, 0);
+	settle_anchors(self);
+	settle_rate(self);
+	first.ns_per_work = self->ns_per_work;
+	if (self->anchors->len > 0) {
+		/* Back from the first anchor by what was run before it. */
+		anchor = anchor_at(self, 0);
+		first.begin_ns = anchor->time_ns -
+		                 (gint64)((double)work_at(self, &anchor->position) * self->ns_per_work);
+	}
+	g_array_append_val(self->intervals, first);
+	for (guint i = 0; i + 1 < self->anchors->len; i++)
+		settle_between(self, i);
+	if (self->anchors->len > 0) {
+		struct time_interval last = { .ns_per_work = self->ns_per_work };
+
+		anchor = anchor_at(self, self->anchors->len - 1);
+		last.begin_sequence = anchor->position.sequence;
+		last.begin_ns = anchor->time_ns;
+		last.begin_work = work_at(self, &anchor->position);
+		g_array_append_val(self->intervals, last);
+	}
+}
+
+gboolean timebase_has_time(const struct timebase *self)
+{
+	switch (self->config.basis) {
+	case TIME_BASIS_TIMESTAMPS:
+		return self->anchors->len > 0;
+	case TIME_BASIS_CYCLES:
+		return self->clock->has_cycles;
+	case TIME_BASIS_BYTES:
+		break;
+	}
+	return TRUE;
+}
+
+static const struct time_interval *interval_of(const struct timebase *self, guint64 sequence,
+                                               guint *index)
+{
+	guint low = 0, high = self->intervals->len;
+
+	while (high - low > 1) {
+		const guint middle = low + (high - low) / 2;
+
+		if (g_array_index(self->intervals, struct time_interval, middle).begin_sequence <=
+		    sequence)
+			low = middle;
+		else
+			high = middle;
+	}
+	*index = low;
+	return &g_array_index(self->intervals, struct time_interval, low);
+}
+
+static gint64 slack_before(const struct timebase *self, const struct time_interval *interval,
+                           guint64 sequence)
+{
+	guint ended;
+
+	switch (interval->slack_kind) {
+	case SLACK_NONE:
+		return 0;
+	case SLACK_HALT:
+		return sequence >= interval->halt_end.sequence ? interval->slack_ns : 0;
+	case SLACK_GAP:
+		break;
+	}
+	ended = gaps_before(self, sequence) - interval->first_gap;
+	return (gint64)((__int128_t)interval->slack_ns * ended / interval->n_gaps);
+}
+
+struct time_of_place timebase_at(const struct timebase *self,
+                                 const struct stream_position *position)
+{
+	guint index;
+	const struct time_interval *interval = interval_of(self, position->sequence, &index);
+	const guint64 work = work_at(self, position);
+	const double busy_ns = work > interval->begin_work
+	                               ? (double)(work - interval->begin_work) * interval->ns_per_work
+	                               : 0;
+	struct time_of_place place = { 0 };
+	guint64 granularity = 0;
+
+	place.time_ns = interval->begin_ns + (gint64)busy_ns +
+	                slack_before(self, interval, position->sequence);
+	/* Never past the next anchor: rounding, and rates that cycles belie. */
+	if (index + 1 < self->intervals->len)
+		place.time_ns = MIN(place.time_ns,
+		                    g_array_index(self->intervals, struct time_interval, index + 1)
+		                            .begin_ns);
+	if (self->config.basis == TIME_BASIS_TIMESTAMPS) {
+		place.uncertainty_ns = (gint64)(1000000000 / self->config.timestamp_hz) +
+		                       (work == interval->begin_work &&
+		                                        position->sequence != interval->halt_end.sequence
+		                                ? 0
+		                                : interval->uncertainty_ns);
+		if (self->clock->has_cycles)
+			cycle_clock_at(self->clock, position->p0, &granularity);
+		place.uncertainty_ns += (gint64)((double)granularity * interval->ns_per_work);
+	}
+	return place;
+}
+
+GArray *timebase_halts(const struct timebase *self)
+{
+	GArray *halts = g_array_new(FALSE, FALSE, sizeof(struct time_halt));
+
+	for (guint i = 0; i < self->intervals->len; i++) {
+		const struct time_interval *interval =
+			&g_array_index(self->intervals, struct time_interval, i);
+		struct time_halt halt = { .end = interval->halt_end,
+			                  .duration_ns = interval->slack_ns };
+
+		if (interval->slack_kind != SLACK_HALT)
+			continue;
+		halt.end_ns = timebase_at(self, &halt.end).time_ns;
+		g_array_append_val(halts, halt);
+	}
+	return halts;
+}
