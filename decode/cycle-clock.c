@@ -4,7 +4,7 @@ void cycle_clock_init(struct cycle_clock *self)
 {
 	const struct cycle_knot start = { 0, 0 };
 
-	*self = (struct cycle_clock){ .touched = TRUE, .touched_before = TRUE };
+	*self = (struct cycle_clock) { .touched = TRUE, .touched_before = TRUE };
 	self->knots = g_array_new(FALSE, FALSE, sizeof(struct cycle_knot));
 	g_array_append_val(self->knots, start);
 }
@@ -68,7 +68,8 @@ void cycle_clock_push(struct cycle_clock *self, const struct trace_event *event)
 guint64 cycle_clock_at(const struct cycle_clock *self, guint64 p0, guint64 *granularity)
 {
 	const struct cycle_knot *knots = (const struct cycle_knot *)(gpointer)self->knots->data;
-	guint low = 0, high = self->knots->len; /* the last knot with knot.p0 <= p0 is in [low, high) */
+	guint low = 0,
+	      high = self->knots->len; /* the last knot with knot.p0 <= p0 is in [low, high) */
 	guint64 span, share;
 
 	while (high - low > 1) {

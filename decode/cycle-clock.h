@@ -19,9 +19,9 @@ struct cycle_knot {
 struct cycle_clock {
 	GArray *knots; /* struct cycle_knot, p0 ascending, cycles not descending */
 	guint64 total_cycles;
-	gboolean touched;          /* an event stands after the last knot */
-	gboolean touched_before;   /* an event stands between the last two knots */
-	gboolean has_cycles;       /* a count was seen */
+	gboolean touched;        /* an event stands after the last knot */
+	gboolean touched_before; /* an event stands between the last two knots */
+	gboolean has_cycles;     /* a count was seen */
 };
 
 void cycle_clock_init(struct cycle_clock *self);

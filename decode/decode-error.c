@@ -1,3 +1,3 @@
 #include "decode/decode-error.h"
 
-G_DEFINE_QUARK(hvscope-decode-error-quark, decode_error)
+G_DEFINE_QUARK(hvscope - decode - error - quark, decode_error)

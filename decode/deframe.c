@@ -2,7 +2,11 @@
 
 #include <string.h>
 
-enum { FRAME_BYTES = 16, FSYNC_BYTES = 4, HSYNC_BYTES = 2 };
+enum {
+	FRAME_BYTES = 16,
+	FSYNC_BYTES = 4,
+	HSYNC_BYTES = 2
+};
 
 static const guint8 fsync_pattern[FSYNC_BYTES] = { 0xff, 0xff, 0xff, 0x7f };
 
@@ -20,8 +24,8 @@ gboolean deframer_flush(struct deframer *self)
 	const gsize n = self->block_bytes;
 
 	self->block_bytes = 0;
-	return n == 0 || self->output.bytes(self->block, self->block_offsets, n,
-	                                    self->output.user_data);
+	return n == 0 ||
+	       self->output.bytes(self->block, self->block_offsets, n, self->output.user_data);
 }
 
 static inline void deframer_data(struct deframer *self, guint8 byte, guint64 offset)
@@ -120,8 +124,8 @@ static gboolean deframer_push_tpiu(struct deframer *self, const guint8 *bytes, g
 			self->frame_offset = offset + i;
 		frame[have++] = bytes[i];
 		self->frame_bytes = have;
-		if (have >= FSYNC_BYTES && memcmp(frame + have - FSYNC_BYTES, fsync_pattern,
-		                                  FSYNC_BYTES) == 0) {
+		if (have >= FSYNC_BYTES &&
+		    memcmp(frame + have - FSYNC_BYTES, fsync_pattern, FSYNC_BYTES) == 0) {
 			deframer_fsync(self);
 		} else if (!self->synchronised) {
 			/* Keep the last three bytes: they may begin an FSYNC. */

@@ -21,7 +21,10 @@ enum deframe_format {
 	DEFRAME_NONE,   /* the buffer is the source's own data */
 };
 
-enum { DEFRAME_BLOCK_BYTES = 16384, DEFRAME_TRACE_IDS = 128 };
+enum {
+	DEFRAME_BLOCK_BYTES = 16384,
+	DEFRAME_TRACE_IDS = 128
+};
 
 struct deframe_output {
 	/* n (> 0) bytes of the wanted ID with their offsets, valid during the call.

@@ -27,7 +27,7 @@ struct engine_etm4 {
 	guint64 async_offset; /* of the last A-sync */
 	guint64 packet_end;   /* source position after the last packet */
 	gboolean packet_was_async;
-	guint zeros;          /* zero bytes just before the next one */
+	guint zeros; /* zero bytes just before the next one */
 	guint64 p0;
 	guint addresses_wanted; /* how many of the next addresses matter */
 	gboolean has_vmid, has_context_id;
@@ -68,7 +68,7 @@ static struct trace_context etm4_context(struct engine_etm4 *self, const ocsd_et
 		self->has_vmid = TRUE;
 	if (packet->context.updated_c)
 		self->has_context_id = TRUE;
-	return (struct trace_context){
+	return (struct trace_context) {
 		.el = packet->context.EL & 3,
 		.aarch64 = packet->context.SF,
 		.secure = !packet->context.NS,
@@ -232,9 +232,8 @@ static void etm4_on_async(struct engine_etm4 *self, guint64 offset)
 }
 
 /* OpenCSD's packet monitor. */
-static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation,
-                        ocsd_trc_index_t index, const void *packet_in, uint32_t n_bytes,
-                        const uint8_t *bytes)
+static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation, ocsd_trc_index_t index,
+                        const void *packet_in, uint32_t n_bytes, const uint8_t *bytes)
 {
 	struct engine_etm4 *self = (struct engine_etm4 *)(gpointer)user_data;
 	const ocsd_etmv4_i_pkt *packet = packet_in;

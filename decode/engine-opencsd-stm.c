@@ -2,7 +2,9 @@
 
 #include "decode/opencsd-tree.h"
 
-enum { FEED_BYTES = 1024 };
+enum {
+	FEED_BYTES = 1024
+};
 
 struct engine_stm {
 	struct engine base;

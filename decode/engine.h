@@ -37,7 +37,8 @@ static inline void engine_free(struct engine *self)
 	if (self != NULL)
 		self->class->free(self);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(struct engine, engine_free)
+typedef struct engine Engine; /* for g_autoptr(Engine) */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engine, engine_free)
 
 /* Why this version cannot decode a source, or NULL where it can: by its protocol, or
  * by a register (ETMv4 with speculation depth is decodable; data trace is not). Text

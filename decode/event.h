@@ -11,26 +11,32 @@
 #include <glib.h>
 
 enum trace_event_kind {
-	EVENT_SYNC,             /* trace info after an A-sync: state is whole from here */
-	EVENT_TRACE_ON,         /* the trace unit had been off: a gap ends here */
-	EVENT_CONTEXT,          /* context alone */
-	EVENT_ADDRESS,          /* an address that matters here: exception return, handler, restart */
+	EVENT_SYNC,     /* trace info after an A-sync: state is whole from here */
+	EVENT_TRACE_ON, /* the trace unit had been off: a gap ends here */
+	EVENT_CONTEXT,  /* context alone */
+	EVENT_ADDRESS,  /* an address that matters here: exception return, handler, restart */
 	EVENT_ADDRESS_CONTEXT,  /* address with context */
 	EVENT_EXCEPTION,        /* an exception was taken; its return address follows */
 	EVENT_EXCEPTION_RETURN, /* where the protocol has one (not A64 ERET) */
 	EVENT_TIMESTAMP,
 	EVENT_CYCLES,
-	EVENT_OVERFLOW,         /* the trace unit's FIFO overflowed: what follows is a gap */
-	EVENT_DISCARD,          /* the trace unit gave up what it had not yet written */
+	EVENT_OVERFLOW, /* the trace unit's FIFO overflowed: what follows is a gap */
+	EVENT_DISCARD,  /* the trace unit gave up what it had not yet written */
 	/* After each of these three nothing comes until the next EVENT_SYNC or _END. */
-	EVENT_NOT_SYNC,         /* bytes before the first synchronisation */
-	EVENT_BAD_DATA,         /* bytes that are no trace */
-	EVENT_BARRIER,          /* the capture says that trace was lost here (4 FSYNCs, AUX gap) */
-	EVENT_END,              /* end of this source's trace */
+	EVENT_NOT_SYNC, /* bytes before the first synchronisation */
+	EVENT_BAD_DATA, /* bytes that are no trace */
+	EVENT_BARRIER,  /* the capture says that trace was lost here (4 FSYNCs, AUX gap) */
+	EVENT_END,      /* end of this source's trace */
 	EVENT_STM,
 };
 
-enum stm_kind { STM_DATA, STM_FLAG, STM_TRIGGER, STM_FREQUENCY, STM_ERROR };
+enum stm_kind {
+	STM_DATA,
+	STM_FLAG,
+	STM_TRIGGER,
+	STM_FREQUENCY,
+	STM_ERROR
+};
 
 /* Execution context as traced. A field that was not in this packet keeps the value
  * that the packet before it gave (Arm IHI 0064, Context packet): `has_*` says that

@@ -14,8 +14,8 @@ static gboolean set_error(GError **error, const char *doing, int code)
 }
 
 static gboolean create_processor(struct opencsd_tree *self, const char *decoder, int flags,
-                                 const void *config, FnDefPktDataMon monitor,
-                                 gpointer user_data, GError **error)
+                                 const void *config, FnDefPktDataMon monitor, gpointer user_data,
+                                 GError **error)
 {
 	unsigned char trace_id = 0;
 	ocsd_err_t code;
@@ -68,8 +68,8 @@ void opencsd_tree_deinit(struct opencsd_tree *self)
 	g_mutex_unlock(&library_lock);
 }
 
-gboolean opencsd_tree_feed(struct opencsd_tree *self, const guint8 *bytes,
-                           const guint64 *offsets, gsize n, GError **error)
+gboolean opencsd_tree_feed(struct opencsd_tree *self, const guint8 *bytes, const guint64 *offsets,
+                           gsize n, GError **error)
 {
 	gsize done = 0;
 

@@ -10,7 +10,9 @@
 #include <gio/gio.h>
 #include <opencsd/c_api/opencsd_c_api.h>
 
-enum { OPENCSD_RECENT_OFFSETS = 4096 }; /* a power of two, above any packet's length */
+enum {
+	OPENCSD_RECENT_OFFSETS = 4096
+}; /* a power of two, above any packet's length */
 
 struct opencsd_tree {
 	dcd_tree_handle_t handle;
@@ -28,8 +30,8 @@ gboolean opencsd_tree_init(struct opencsd_tree *self, const char *decoder, int f
 void opencsd_tree_deinit(struct opencsd_tree *self);
 
 /* Feeds n bytes; n <= OPENCSD_RECENT_OFFSETS / 2. */
-gboolean opencsd_tree_feed(struct opencsd_tree *self, const guint8 *bytes,
-                           const guint64 *offsets, gsize n, GError **error);
+gboolean opencsd_tree_feed(struct opencsd_tree *self, const guint8 *bytes, const guint64 *offsets,
+                           gsize n, GError **error);
 
 /* Forgets the protocol's state; the next bytes are searched for synchronisation. */
 gboolean opencsd_tree_reset(struct opencsd_tree *self, GError **error);

@@ -46,7 +46,7 @@ void owner_tracker_init(struct owner_tracker *self, const struct owner_config *c
 static struct stream_position position_of(const struct owner_tracker *self,
                                           const struct trace_event *event)
 {
-	return (struct stream_position){ self->sequence, event->p0, event->offset };
+	return (struct stream_position) { self->sequence, event->p0, event->offset };
 }
 
 static void owner_close(struct owner_tracker *self, const struct stream_position *end)
@@ -76,7 +76,7 @@ static void owner_switch(struct owner_tracker *self, const struct row_owner *own
 		}
 	}
 	owner_close(self, &begin);
-	self->open = (struct owner_segment){
+	self->open = (struct owner_segment) {
 		.owner = *owner,
 		.certainty = certainty,
 		.gap_reason = gap_reason,
@@ -191,8 +191,7 @@ static void owner_trace_on(struct owner_tracker *self, const struct trace_event 
 		owner = nobody;
 		owner.owner_class = OWNER_UNTRACED;
 		owner_exception_done(self, &owner);
-		owner_switch(self, &owner, "filtered", CERTAINTY_TRACED,
-		             &self->exception.position);
+		owner_switch(self, &owner, "filtered", CERTAINTY_TRACED, &self->exception.position);
 	}
 	self->resumed = position;
 	self->state = OWNER_STATE_RESUMED;
@@ -235,7 +234,7 @@ static void owner_take_exception(struct owner_tracker *self, const struct trace_
 	owner_settle_exception(self);
 	if (self->state == OWNER_STATE_RESUMED && self->open.gap_reason != NULL)
 		owner_switch(self, &nobody, NULL, CERTAINTY_TRACED, &self->resumed);
-	self->exception = (struct owner_exception){
+	self->exception = (struct owner_exception) {
 		.type = event->exception.type,
 		.from = self->open.owner,
 		/* The exception is a P0 element itself: what led to it is the interrupted
@@ -256,8 +255,8 @@ static void owner_address(struct owner_tracker *self, const struct trace_event *
 
 void owner_tracker_push(struct owner_tracker *self, const struct trace_event *event)
 {
-	const gboolean waiting = self->state == OWNER_STATE_EXCEPTION ||
-	                         self->state == OWNER_STATE_HANDLER;
+	const gboolean waiting =
+		self->state == OWNER_STATE_EXCEPTION || self->state == OWNER_STATE_HANDLER;
 	struct stream_position position;
 
 	/* Two apart: a filtered gap begins just before the event that ends it. */

@@ -34,7 +34,7 @@ struct stream_position {
 struct owner_segment {
 	struct row_owner owner;
 	enum span_certainty certainty;
-	const char *gap_reason; /* LOST and UNTRACED: static text; NULL otherwise */
+	const char *gap_reason;       /* LOST and UNTRACED: static text; NULL otherwise */
 	struct stream_position begin; /* inclusive */
 	struct stream_position end;   /* exclusive */
 };
@@ -80,7 +80,7 @@ struct owner_tracker {
 	guint64 sequence;
 	struct owner_segment open; /* begin, owner; its end is not known yet */
 	gboolean has_open;
-	struct stream_position resumed; /* RESUMED: where trace came back */
+	struct stream_position resumed;   /* RESUMED: where trace came back */
 	struct owner_exception exception; /* EXCEPTION, HANDLER: the one under way */
 };
 

@@ -12,7 +12,7 @@ enum {
 
 void timebase_init(struct timebase *self)
 {
-	*self = (struct timebase){
+	*self = (struct timebase) {
 		.anchors = g_array_new(FALSE, FALSE, sizeof(struct time_anchor)),
 		.gaps = g_array_new(FALSE, FALSE, sizeof(struct time_gap)),
 		.interrupts = g_array_new(FALSE, FALSE, sizeof(struct stream_position)),
@@ -106,7 +106,8 @@ static void keep_longest_run(const struct timebase *self, gboolean *keep)
 		tails[low] = i;
 		n_tails = MAX(n_tails, low + 1);
 	}
-	for (guint i = n_tails > 0 ? tails[n_tails - 1] : G_MAXUINT; i != G_MAXUINT; i = previous[i])
+	for (guint i = n_tails > 0 ? tails[n_tails - 1] : G_MAXUINT; i != G_MAXUINT;
+	     i = previous[i])
 		keep[i] = TRUE;
 }
 
@@ -134,7 +135,8 @@ static void drop_absurd_side(struct timebase *self)
 	if (n < 3)
 		return;
 	for (guint i = 1; i < n; i++) {
-		const gint64 jump_ns = anchor_at(self, i)->time_ns - anchor_at(self, i - 1)->time_ns;
+		const gint64 jump_ns =
+			anchor_at(self, i)->time_ns - anchor_at(self, i - 1)->time_ns;
 
 		if (jump_ns > longest_ns) {
 			longest_ns = jump_ns;
@@ -187,8 +189,8 @@ struct rate {
 
 static int compare_rates(const void *a, const void *b)
 {
-	const double difference = ((const struct rate *)a)->ns_per_work -
-	                          ((const struct rate *)b)->ns_per_work;
+	const double difference =
+		((const struct rate *)a)->ns_per_work - ((const struct rate *)b)->ns_per_work;
 
 	return (difference > 0) - (difference < 0);
 }
@@ -372,8 +374,9 @@ void timebase_settle(struct timebase *self, const struct timebase_config *config
 	if (self->anchors->len > 0) {
 		/* Back from the first anchor by what was run before it. */
 		anchor = anchor_at(self, 0);
-		first.begin_ns = anchor->time_ns -
-		                 (gint64)((double)work_at(self, &anchor->position) * self->ns_per_work);
+		first.begin_ns =
+			anchor->time_ns -
+			(gint64)((double)work_at(self, &anchor->position) * self->ns_per_work);
 	}
 	g_array_append_val(self->intervals, first);
 	for (guint i = 0; i + 1 < self->anchors->len; i++)
@@ -443,9 +446,9 @@ struct time_of_place timebase_at(const struct timebase *self,
 	guint index;
 	const struct time_interval *interval = interval_of(self, position->sequence, &index);
 	const guint64 work = work_at(self, position);
-	const double busy_ns = work > interval->begin_work
-	                               ? (double)(work - interval->begin_work) * interval->ns_per_work
-	                               : 0;
+	const double busy_ns = work > interval->begin_work ? (double)(work - interval->begin_work) *
+	                                                             interval->ns_per_work
+	                                                   : 0;
 	struct time_of_place place = { 0 };
 	guint64 granularity = 0;
 
@@ -453,15 +456,16 @@ struct time_of_place timebase_at(const struct timebase *self,
 	                slack_before(self, interval, position->sequence);
 	/* Never past the next anchor: rounding, and rates that cycles belie. */
 	if (index + 1 < self->intervals->len)
-		place.time_ns = MIN(place.time_ns,
-		                    g_array_index(self->intervals, struct time_interval, index + 1)
-		                            .begin_ns);
+		place.time_ns = MIN(
+			place.time_ns,
+			g_array_index(self->intervals, struct time_interval, index + 1).begin_ns);
 	if (self->config.basis == TIME_BASIS_TIMESTAMPS) {
-		place.uncertainty_ns = (gint64)(1000000000 / self->config.timestamp_hz) +
-		                       (work == interval->begin_work &&
-		                                        position->sequence != interval->halt_end.sequence
-		                                ? 0
-		                                : interval->uncertainty_ns);
+		place.uncertainty_ns =
+			(gint64)(1000000000 / self->config.timestamp_hz) +
+			(work == interval->begin_work &&
+		                         position->sequence != interval->halt_end.sequence
+		                 ? 0
+		                 : interval->uncertainty_ns);
 		if (self->clock->has_cycles)
 			cycle_clock_at(self->clock, position->p0, &granularity);
 		place.uncertainty_ns += (gint64)((double)granularity * interval->ns_per_work);

@@ -32,13 +32,17 @@ struct time_anchor {
 
 struct timebase_config {
 	enum time_basis basis;
-	guint64 timestamp_hz;   /* ticks a second */
-	guint64 core_hz;        /* cycles a second, 0: calibrated from the data */
+	guint64 timestamp_hz;    /* ticks a second */
+	guint64 core_hz;         /* cycles a second, 0: calibrated from the data */
 	guint64 reference_ticks; /* time 0 of this capture */
 	guint timestamp_bits;    /* TRCIDR0.TSSIZE: 48 or 64 */
 };
 
-enum slack_kind { SLACK_NONE, SLACK_GAP, SLACK_HALT };
+enum slack_kind {
+	SLACK_NONE,
+	SLACK_GAP,
+	SLACK_HALT
+};
 
 /* The stretch between two neighbouring anchors, or before the first, or after the
  * last. */
@@ -50,9 +54,9 @@ struct time_interval {
 	/* Time in it that its work does not account for. */
 	enum slack_kind slack_kind;
 	gint64 slack_ns;
-	guint first_gap, n_gaps;    /* GAP: which ones share the slack */
+	guint first_gap, n_gaps;         /* GAP: which ones share the slack */
 	struct stream_position halt_end; /* HALT */
-	gint64 uncertainty_ns;      /* of the places inside it, beyond the clock's own */
+	gint64 uncertainty_ns;           /* of the places inside it, beyond the clock's own */
 };
 
 struct timebase {

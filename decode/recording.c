@@ -1,0 +1,409 @@
+#include "decode/recording.h"
+
+#include "decode/lane.h"
+
+struct window {
+	gint64 begin_ns, end_ns;
+};
+
+static struct window find_window(const struct decode_result *self)
+{
+	struct window window = { G_MAXINT64, G_MININT64 };
+
+	for (guint i = 0; i < self->sources->len; i++) {
+		gint64 begin_ns, end_ns;
+
+		if (!lane_extent(self->sources->pdata[i], &begin_ns, &end_ns))
+			continue;
+		window.begin_ns = MIN(window.begin_ns, begin_ns);
+		window.end_ns = MAX(window.end_ns, end_ns);
+	}
+	if (window.begin_ns > window.end_ns)
+		window.begin_ns = window.end_ns = 0;
+	return window;
+}
+
+static const char *time_base_name(enum time_basis basis)
+{
+	switch (basis) {
+	case TIME_BASIS_TIMESTAMPS:
+		return "timestamps";
+	case TIME_BASIS_CYCLES:
+		return "cycles";
+	case TIME_BASIS_BYTES:
+		break;
+	}
+	return "bytes";
+}
+
+/* The timestamp at time_ns, as the trace would have it. */
+static guint64 ticks_at(const struct timebase_config *time, gint64 time_ns)
+{
+	const __int128_t ticks = (__int128_t)time_ns * (gint64)time->timestamp_hz / 1000000000;
+	const guint unused_bits = 64 - time->timestamp_bits;
+	const guint64 absolute = time->reference_ticks + (guint64)(gint64)ticks;
+
+	return absolute << unused_bits >> unused_bits;
+}
+
+static gboolean write_time_meta(const struct decode_result *self, const struct window *window,
+                                struct recording_writer *writer, GError **error)
+{
+	const struct timebase_config *time = &self->time;
+	g_autofree char *ticks =
+		g_strdup_printf("%" G_GUINT64_FORMAT, ticks_at(time, window->begin_ns));
+
+	if (!recording_writer_meta_int(writer, "window_ns", window->end_ns - window->begin_ns,
+	                               error) ||
+	    !recording_writer_meta(writer, "time_base", time_base_name(time->basis), error) ||
+	    !recording_writer_meta(writer, "time",
+	                           self->snapshot->time == SNAPSHOT_TIME_MODELLED ? "modelled"
+	                                                                          : "measured",
+	                           error))
+		return FALSE;
+	if (self->snapshot->has_core_hz &&
+	    !recording_writer_meta_int(writer, "core_hz", (gint64)self->snapshot->core_hz, error))
+		return FALSE;
+	if (time->basis != TIME_BASIS_TIMESTAMPS)
+		return TRUE;
+	return recording_writer_meta(writer, "window_start_ticks", ticks, error) &&
+	       recording_writer_meta_int(writer, "timestamp_hz", (gint64)time->timestamp_hz,
+	                                 error) &&
+	       recording_writer_meta(writer, "timestamp_hz_source", self->timestamp_hz_source,
+	                             error);
+}
+
+static gboolean write_meta(const struct decode_result *self, const struct window *window,
+                           struct recording_writer *writer, GError **error)
+{
+	guint64 trace_bytes = 0;
+
+	for (guint i = 0; i < self->snapshot->n_buffers; i++)
+		trace_bytes += self->snapshot->buffers[i].size_bytes;
+	if (!recording_writer_meta(writer, "capture_path", self->snapshot->dir, error) ||
+	    !recording_writer_meta(writer, "capture_identity", self->identity, error) ||
+	    !recording_writer_meta_int(writer, "trace_bytes", (gint64)trace_bytes, error))
+		return FALSE;
+	if (self->system != NULL && self->system->hypervisor != NULL &&
+	    !recording_writer_meta(writer, "hypervisor", self->system->hypervisor, error))
+		return FALSE;
+	if (self->system != NULL && self->system->scheduler != NULL &&
+	    !recording_writer_meta(writer, "scheduler", self->system->scheduler, error))
+		return FALSE;
+	return write_time_meta(self, window, writer, error);
+}
+
+static gboolean write_machines(const struct system_file *system, struct recording_writer *writer,
+                               GError **error)
+{
+	for (guint i = 0; system != NULL && i < system->machines->len; i++) {
+		const struct system_machine *machine = system->machines->pdata[i];
+		const struct row_machine row = {
+			.machine = machine->machine,
+			.name = machine->name,
+			.kind = machine_kind_name(machine->kind),
+			.vmid = machine->vmid,
+			.vcpus = machine->vcpus,
+		};
+
+		if (!recording_writer_machine(writer, &row, error))
+			return FALSE;
+		for (guint k = 0; k < machine->tasks->len; k++) {
+			const struct system_task *task =
+				&g_array_index(machine->tasks, struct system_task, k);
+			const struct row_task task_row = { machine->machine, task->context_id,
+				                           task->name };
+
+			if (!recording_writer_task(writer, &task_row, error))
+				return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+static const struct snapshot_source *source_of_core(const struct snapshot *snapshot, guint core)
+{
+	for (guint i = 0; i < snapshot->n_sources; i++) {
+		if (snapshot->sources[i].core == (gint)core)
+			return &snapshot->sources[i];
+	}
+	return NULL;
+}
+
+static const struct decode_source *decoded(const struct decode_result *self,
+                                           const struct snapshot_source *source)
+{
+	for (guint i = 0; i < self->sources->len; i++) {
+		const struct decode_source *candidate = self->sources->pdata[i];
+
+		if (candidate->source == source)
+			return candidate;
+	}
+	return NULL;
+}
+
+static gboolean write_core(const struct decode_result *self, guint core,
+                           struct recording_writer *writer, GError **error)
+{
+	const struct snapshot_device *device = self->snapshot->cores[core];
+	const struct snapshot_source *source = source_of_core(self->snapshot, core);
+	const struct decode_source *lane = decoded(self, source);
+	char **names = self->system != NULL ? self->system->core_names : NULL;
+	struct row_core row = {
+		.core = core,
+		.name = names != NULL && core < g_strv_length(names) ? names[core] : device->name,
+		.type = device->type,
+		.trace_id = -1,
+	};
+	guint8 trace_id;
+
+	if (source != NULL) {
+		row.source = source->device->name;
+		row.protocol = snapshot_protocol_name(source->protocol);
+		if (snapshot_source_trace_id(source, &trace_id))
+			row.trace_id = trace_id;
+	}
+	if (lane != NULL)
+		row.trace_bytes = lane->trace_bytes;
+	return recording_writer_core(writer, &row, error);
+}
+
+static gboolean write_gap(guint core, const struct row_span *span, const struct lane_span *lane,
+                          struct recording_writer *writer, GError **error)
+{
+	const struct row_gap gap = {
+		.core = core,
+		.start_ns = span->start_ns,
+		.duration_ns = span->duration_ns,
+		.reason = lane->gap_reason,
+		.begin_offset = lane->begin_offset,
+		.end_offset = lane->end_offset,
+	};
+
+	return recording_writer_gap(writer, &gap, error);
+}
+
+static gboolean write_lane(const struct decode_source *source, guint core,
+                           const struct window *window, struct recording_writer *writer,
+                           GError **error)
+{
+	g_autoptr(GArray) lane = lane_spans(source, window->begin_ns, window->end_ns);
+	g_autofree struct row_span *rows = g_new0(struct row_span, lane->len);
+
+	for (guint i = 0; i < lane->len; i++) {
+		const struct lane_span *span = &g_array_index(lane, struct lane_span, i);
+
+		rows[i] = (struct row_span) {
+			.core = core,
+			.start_ns = span->begin_ns - window->begin_ns,
+			.duration_ns = span->end_ns - span->begin_ns,
+			.cycles = span->cycles,
+			.halted_ns = span->halted_ns,
+			.uncertainty_ns = span->uncertainty_ns,
+			.owner = recording_writer_owner(writer, &span->owner),
+			.certainty = span->certainty,
+			.trace_offset = span->begin_offset,
+		};
+		if (span->gap_reason != NULL && !write_gap(core, &rows[i], span, writer, error))
+			return FALSE;
+	}
+	return recording_writer_spans(writer, core, rows, lane->len, error);
+}
+
+static gboolean write_exceptions(const struct decode_source *source, guint core,
+                                 const struct window *window, struct recording_writer *writer,
+                                 GError **error)
+{
+	const gboolean has_time = timebase_has_time(&source->timebase);
+
+	for (guint i = 0; i < source->exceptions->len; i++) {
+		const struct owner_exception *exception =
+			&g_array_index(source->exceptions, struct owner_exception, i);
+		const struct row_exception row = {
+			.core = core,
+			.time_ns = has_time ? timebase_at(&source->timebase, &exception->position)
+			                                      .time_ns -
+			                              window->begin_ns
+			                    : 0,
+			.type = exception->type,
+			.has_return_address = exception->has_return_address,
+			.return_address_va = exception->return_address_va,
+			.from_owner = recording_writer_owner(writer, &exception->from),
+			.to_owner = recording_writer_owner(writer, &exception->to),
+			.trace_offset = exception->position.offset,
+		};
+
+		if (!recording_writer_exception(writer, &row, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static const char *stm_kind_name(enum stm_kind kind)
+{
+	switch (kind) {
+	case STM_DATA:
+		return "data";
+	case STM_FLAG:
+		return "flag";
+	case STM_TRIGGER:
+		return "trigger";
+	case STM_FREQUENCY:
+		return "frequency";
+	case STM_ERROR:
+		break;
+	}
+	return "error";
+}
+
+/* STM and ETM timestamps come from one generator (CoreSight TSGEN): the same clock. */
+static gint64 stm_time_ns(const struct timebase_config *time, guint64 timestamp)
+{
+	const gint64 relative = (gint64)(timestamp - time->reference_ticks);
+
+	return (gint64)((__int128_t)relative * 1000000000 / (gint64)time->timestamp_hz);
+}
+
+static gboolean write_messages(const struct decode_result *self, const struct decode_source *source,
+                               const struct window *window, struct recording_writer *writer,
+                               GError **error)
+{
+	for (guint i = 0; i < source->messages->len; i++) {
+		const struct stm_message *message =
+			&g_array_index(source->messages, struct stm_message, i);
+		const guint64 value = GUINT64_TO_LE(message->value);
+		const struct row_stm row = {
+			.source = source->source->device->name,
+			.has_time =
+				message->has_timestamp && self->time.basis == TIME_BASIS_TIMESTAMPS,
+			.time_ns = stm_time_ns(&self->time, message->timestamp) - window->begin_ns,
+			.timestamp = message->timestamp,
+			.master = message->master,
+			.channel = message->channel,
+			.kind = stm_kind_name(message->kind),
+			.marked = message->marked,
+			.payload = (const guint8 *)&value,
+			.payload_bytes = message->value_bytes,
+			.trace_offset = message->position.offset,
+		};
+
+		if (!recording_writer_stm(writer, &row, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean write_count(const char *source, const char *name, guint64 count,
+                            struct recording_writer *writer, GError **error)
+{
+	const struct row_quality row = { source, name, count };
+
+	return count == 0 || recording_writer_quality(writer, &row, error);
+}
+
+static gboolean write_notes(const struct decode_source *source, struct recording_writer *writer,
+                            GError **error)
+{
+	static const char *const names[] = { "overflow", "discard", "no-sync", "bad-data",
+		                             "barrier" };
+	const char *device = source->source->device->name;
+	guint64 counts[G_N_ELEMENTS(names)] = { 0 };
+
+	for (guint i = 0; i < source->notes->len; i++) {
+		const struct quality_note *note =
+			&g_array_index(source->notes, struct quality_note, i);
+		const struct row_quality_event row = { device, note->name, note->offset,
+			                               note->what };
+
+		if (!recording_writer_quality_event(writer, &row, error))
+			return FALSE;
+		for (guint k = 0; k < G_N_ELEMENTS(names); k++)
+			counts[k] += g_str_equal(names[k], note->name);
+	}
+	for (guint k = 0; k < G_N_ELEMENTS(names); k++) {
+		if (!write_count(device, names[k], counts[k], writer, error))
+			return FALSE;
+	}
+	return write_count(device, "resync", source->resyncs, writer, error) &&
+	       write_count(device, "timestamp-implausible", source->timebase.dropped_anchors,
+	                   writer, error) &&
+	       write_count(device, "broken-frame", source->broken_frames, writer, error) &&
+	       write_count(device, "unformatted-bytes", source->dropped_bytes, writer, error);
+}
+
+/* Bytes of trace IDs that no source of the capture claims. Trace ID 0 is padding, 0x70
+ * and above are the formatter's own (CoreSight architecture, D4.2). */
+static gboolean write_foreign_ids(const struct decode_result *self, struct recording_writer *writer,
+                                  GError **error)
+{
+	const struct decode_source *source;
+	gboolean known[128] = { FALSE };
+	guint8 trace_id;
+
+	if (self->sources->len == 0)
+		return TRUE;
+	for (guint i = 0; i < self->snapshot->n_sources; i++) {
+		if (snapshot_source_trace_id(&self->snapshot->sources[i], &trace_id))
+			known[trace_id & 0x7f] = TRUE;
+	}
+	source = self->sources->pdata[0];
+	for (guint id = 1; id < 0x70; id++) {
+		g_autofree char *name = g_strdup_printf("bytes-of-unknown-trace-id-0x%02x", id);
+
+		if (!known[id] &&
+		    !write_count("formatter", name, source->id_bytes[id], writer, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean write_refusals(const struct decode_result *self, struct recording_writer *writer,
+                               GError **error)
+{
+	for (guint i = 0; i < self->refusals->len; i++) {
+		const struct decode_refusal *refusal =
+			&g_array_index(self->refusals, struct decode_refusal, i);
+		const char *device = refusal->source->device->name;
+		const struct row_quality_event row = { device, "not-decoded", 0, refusal->why };
+
+		if (!write_count(device, "not-decoded", 1, writer, error) ||
+		    !recording_writer_quality_event(writer, &row, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean write_cores(const struct decode_result *self, const struct window *window,
+                            struct recording_writer *writer, GError **error)
+{
+	for (guint core = 0; core < self->snapshot->n_cores; core++) {
+		const struct decode_source *source =
+			decoded(self, source_of_core(self->snapshot, core));
+
+		if (!write_core(self, core, writer, error) ||
+		    !write_lane(source, core, window, writer, error) ||
+		    (source != NULL && !write_exceptions(source, core, window, writer, error)))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean decode_result_write(const struct decode_result *self, struct recording_writer *writer,
+                             GError **error)
+{
+	const struct window window = find_window(self);
+
+	if (!write_meta(self, &window, writer, error) ||
+	    !write_machines(self->system, writer, error) ||
+	    !write_cores(self, &window, writer, error) || !write_foreign_ids(self, writer, error) ||
+	    !write_refusals(self, writer, error))
+		return FALSE;
+	for (guint i = 0; i < self->sources->len; i++) {
+		const struct decode_source *source = self->sources->pdata[i];
+
+		if (!write_messages(self, source, &window, writer, error) ||
+		    !write_notes(source, writer, error))
+			return FALSE;
+	}
+	return TRUE;
+}
