@@ -2,25 +2,31 @@
 
 void cycle_clock_init(struct cycle_clock *self)
 {
-	const struct cycle_knot start = { 0, 0 };
+	const struct cycle_knot start = { 0, 0, 0, FALSE };
 
 	*self = (struct cycle_clock) { .touched = TRUE, .touched_before = TRUE };
 	self->knots = g_array_new(FALSE, FALSE, sizeof(struct cycle_knot));
+	self->syncs = g_array_new(FALSE, FALSE, sizeof(guint64));
 	g_array_append_val(self->knots, start);
 }
 
 void cycle_clock_deinit(struct cycle_clock *self)
 {
 	g_clear_pointer(&self->knots, g_array_unref);
+	g_clear_pointer(&self->syncs, g_array_unref);
 }
 
-static void cycle_clock_knot(struct cycle_clock *self, guint64 p0)
+static struct cycle_knot *knot_at(const struct cycle_clock *self, guint i)
 {
-	const struct cycle_knot knot = { p0, self->total_cycles };
-	struct cycle_knot *last =
-		&g_array_index(self->knots, struct cycle_knot, self->knots->len - 1);
+	return &g_array_index(self->knots, struct cycle_knot, i);
+}
 
-	if (last->p0 == p0 || (!self->touched && !self->touched_before)) {
+static void cycle_clock_knot(struct cycle_clock *self, guint64 p0, gboolean is_count)
+{
+	const struct cycle_knot knot = { self->sequence, p0, self->total_cycles, is_count };
+	struct cycle_knot *last = knot_at(self, self->knots->len - 1);
+
+	if (!self->touched && (last->p0 == p0 || !self->touched_before)) {
 		*last = knot;
 	} else {
 		g_array_append_val(self->knots, knot);
@@ -31,33 +37,35 @@ static void cycle_clock_knot(struct cycle_clock *self, guint64 p0)
 
 static void cycle_clock_count(struct cycle_clock *self, guint32 count, guint64 p0)
 {
+	/* 0 stands for "unknown": counting begins again here. */
 	self->total_cycles += count;
 	self->has_cycles = TRUE;
-	cycle_clock_knot(self, p0);
+	cycle_clock_knot(self, p0, count != 0);
 }
 
 void cycle_clock_push(struct cycle_clock *self, const struct trace_event *event)
 {
+	self->sequence += STREAM_STEP;
 	switch (event->kind) {
 	case EVENT_CYCLES:
-		/* 0 stands for "unknown": the next count starts from here. */
 		cycle_clock_count(self, event->cycles.count, event->p0);
 		return;
 	case EVENT_TIMESTAMP:
 		if (event->timestamp.has_cycles)
 			cycle_clock_count(self, event->timestamp.cycles, event->p0);
 		break;
+	case EVENT_SYNC:
+		g_array_append_val(self->syncs, self->sequence);
+		break;
 	case EVENT_TRACE_ON:
 	case EVENT_OVERFLOW:
 	case EVENT_DISCARD:
 	case EVENT_BAD_DATA:
 	case EVENT_BARRIER:
+	case EVENT_END:
 		/* What came since the last count is unknown, and the next count starts
 		 * after the gap. */
-		cycle_clock_knot(self, event->p0);
-		break;
-	case EVENT_END:
-		cycle_clock_knot(self, event->p0);
+		cycle_clock_knot(self, event->p0, FALSE);
 		break;
 	default:
 		break;
@@ -65,29 +73,204 @@ void cycle_clock_push(struct cycle_clock *self, const struct trace_event *event)
 	self->touched = TRUE;
 }
 
-guint64 cycle_clock_at(const struct cycle_clock *self, guint64 p0, guint64 *granularity)
+/* Index of the last knot at or before `sequence`; the first knot is at 0. */
+static guint knot_before(const struct cycle_clock *self, guint64 sequence)
 {
-	const struct cycle_knot *knots = (const struct cycle_knot *)(gpointer)self->knots->data;
-	guint low = 0,
-	      high = self->knots->len; /* the last knot with knot.p0 <= p0 is in [low, high) */
-	guint64 span, share;
+	guint low = 0, high = self->knots->len;
 
 	while (high - low > 1) {
 		const guint middle = low + (high - low) / 2;
 
-		if (knots[middle].p0 <= p0)
+		if (knot_at(self, middle)->sequence <= sequence)
 			low = middle;
 		else
 			high = middle;
 	}
+	return low;
+}
+
+guint64 cycle_clock_at(const struct cycle_clock *self, const struct stream_position *position,
+                       guint64 *granularity)
+{
+	const guint low = knot_before(self, position->sequence);
+	const struct cycle_knot *a = knot_at(self, low), *b;
+	guint64 span, done;
+
 	if (granularity != NULL)
 		*granularity = 0;
-	if (low + 1 == self->knots->len || knots[low].p0 == p0)
-		return knots[low].cycles;
-	span = knots[low + 1].cycles - knots[low].cycles;
+	/* An exception's boundary stands one P0 element past its own event. */
+	if (low + 1 == self->knots->len || position->p0 <= a->p0)
+		return a->cycles;
+	b = knot_at(self, low + 1);
+	span = b->cycles - a->cycles;
+	done = MIN(position->p0, b->p0) - a->p0;
+	if (b->p0 == a->p0 || position->p0 >= b->p0)
+		return b->cycles;
 	if (granularity != NULL)
 		*granularity = span;
-	share = (guint64)(((__uint128_t)span * (p0 - knots[low].p0)) /
-	                  (knots[low + 1].p0 - knots[low].p0));
-	return knots[low].cycles + share;
+	return a->cycles + (guint64)((__uint128_t)span * done / (b->p0 - a->p0));
+}
+
+/* What the counts say of the cycles at a mark. */
+struct mark_bounds {
+	guint64 low, high;
+	gboolean has_low; /* no synchronisation between the count below and the mark */
+};
+
+/* The sequence of the latest synchronisation before `sequence`, 0 where there is none. */
+static guint64 sync_before(const struct cycle_clock *self, guint64 sequence)
+{
+	guint low = 0, high = self->syncs->len;
+
+	while (low < high) {
+		const guint middle = low + (high - low) / 2;
+
+		if (g_array_index(self->syncs, guint64, middle) <= sequence)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 ? g_array_index(self->syncs, guint64, low - 1) : 0;
+}
+
+static struct mark_bounds bounds_of(const struct cycle_clock *self,
+                                    const struct stream_position *position)
+{
+	const guint low = knot_before(self, position->sequence);
+	const struct cycle_knot *knot = knot_at(self, low);
+	const gboolean is_last = low + 1 == self->knots->len;
+
+	return (struct mark_bounds) {
+		.low = knot->cycles,
+		.high = is_last ? knot->cycles : knot_at(self, low + 1)->cycles,
+		.has_low =
+			knot->is_count && knot->sequence >= sync_before(self, position->sequence),
+	};
+}
+
+/* A run of marks that one offset fits: cycles - elapsed cycles at the run's rate, both
+ * from the run's first mark on, so that equal trace gives equal numbers. */
+struct refine_run {
+	gsize first, end; /* marks [first, end) */
+	gint64 base_ns;
+	guint64 base_cycles; /* the first mark's upper bound */
+	gint64 low, high;    /* offsets that fit */
+	gboolean has_low;
+};
+
+static gint64 elapsed_cycles(const struct refine_run *run, gint64 time_ns, double cycles_per_ns)
+{
+	return (gint64)((double)(time_ns - run->base_ns) * cycles_per_ns);
+}
+
+/* Takes the mark into the run, or FALSE where no offset fits it and the rest. */
+static gboolean run_take(struct refine_run *run, const struct cycle_mark *mark,
+                         const struct mark_bounds *bounds, double cycles_per_ns, gint64 slack)
+{
+	const gint64 elapsed = elapsed_cycles(run, mark->time_ns, cycles_per_ns);
+	const gint64 high = (gint64)(bounds->high - run->base_cycles) - elapsed;
+	const gint64 low = (gint64)(bounds->low - run->base_cycles) - elapsed;
+	const gint64 new_high = MIN(run->high, high);
+	const gint64 new_low =
+		bounds->has_low ? (run->has_low ? MAX(run->low, low) : low) : run->low;
+	const gboolean has_low = run->has_low || bounds->has_low;
+
+	if (has_low && new_low > new_high + slack)
+		return FALSE;
+	run->low = new_low;
+	run->high = new_high;
+	run->has_low = has_low;
+	run->end++;
+	return TRUE;
+}
+
+static struct refine_run run_begin(gsize first, const struct cycle_mark *mark,
+                                   const struct mark_bounds *bounds)
+{
+	return (struct refine_run) {
+		.first = first,
+		.end = first,
+		.base_ns = mark->time_ns,
+		.base_cycles = bounds->high,
+		.low = G_MININT64 / 2,
+		.high = G_MAXINT64 / 2,
+	};
+}
+
+/* All offsets between the bounds fit equally well: the middle one errs least. */
+static gint64 run_offset(const struct refine_run *run)
+{
+	return run->has_low ? run->low + (run->high - run->low) / 2 : run->high;
+}
+
+static void run_settle(const struct refine_run *run, const struct cycle_mark *marks,
+                       const struct mark_bounds *bounds, double cycles_per_ns, GArray *knots)
+{
+	const gint64 offset = run_offset(run);
+
+	for (gsize i = run->first; i < run->end; i++) {
+		const gint64 fit = (gint64)run->base_cycles + offset +
+		                   elapsed_cycles(run, marks[i].time_ns, cycles_per_ns);
+		const struct cycle_knot knot = {
+			marks[i].position.sequence,
+			marks[i].position.p0,
+			(guint64)CLAMP(fit, (gint64)bounds[i].low, (gint64)bounds[i].high),
+			TRUE,
+		};
+
+		g_array_append_val(knots, knot);
+	}
+}
+
+/* Puts `added` between the clock's own knots, in stream order; no two stand at one
+ * place. */
+static void merge_knots(struct cycle_clock *self, GArray *added)
+{
+	GArray *merged = g_array_new(FALSE, FALSE, sizeof(struct cycle_knot));
+	guint64 cycles = 0;
+	guint i = 0, k = 0;
+
+	while (i < self->knots->len || k < added->len) {
+		const struct cycle_knot *own = i < self->knots->len ? knot_at(self, i) : NULL;
+		const struct cycle_knot *other =
+			k < added->len ? &g_array_index(added, struct cycle_knot, k) : NULL;
+		const gboolean take_own =
+			other == NULL || (own != NULL && own->sequence <= other->sequence);
+		struct cycle_knot knot = take_own ? *own : *other;
+
+		i += take_own ? 1 : 0;
+		k += take_own ? 0 : 1;
+		knot.cycles = MAX(knot.cycles, cycles);
+		cycles = knot.cycles;
+		g_array_append_val(merged, knot);
+	}
+	g_array_unref(self->knots);
+	self->knots = merged;
+}
+
+void cycle_clock_refine(struct cycle_clock *self, const struct cycle_mark *marks, gsize n,
+                        double cycles_per_ns, gint64 tick_ns)
+{
+	const gint64 slack = (gint64)((double)tick_ns * cycles_per_ns) + 1;
+	g_autofree struct mark_bounds *bounds = g_new(struct mark_bounds, n);
+	g_autoptr(GArray) knots = g_array_new(FALSE, FALSE, sizeof(struct cycle_knot));
+	struct refine_run run = { 0 };
+	guint64 run_sync = 0;
+
+	for (gsize i = 0; i < n; i++) {
+		const guint64 sync = sync_before(self, marks[i].position.sequence);
+
+		bounds[i] = bounds_of(self, &marks[i].position);
+		if (i > 0 && sync == run_sync &&
+		    run_take(&run, &marks[i], &bounds[i], cycles_per_ns, slack))
+			continue;
+		if (i > 0)
+			run_settle(&run, marks, bounds, cycles_per_ns, knots);
+		run = run_begin(i, &marks[i], &bounds[i]);
+		run_sync = sync;
+		run_take(&run, &marks[i], &bounds[i], cycles_per_ns, slack);
+	}
+	if (n > 0)
+		run_settle(&run, marks, bounds, cycles_per_ns, knots);
+	merge_knots(self, knots);
 }

@@ -87,5 +87,17 @@ struct trace_event {
 	};
 };
 
+/* A place in the event stream. `sequence` orders places: each event stands
+ * STREAM_STEP after the one before. `p0` is how much the core had done. */
+struct stream_position {
+	guint64 sequence;
+	guint64 p0;
+	guint64 offset; /* byte of the formatted trace */
+};
+
+enum {
+	STREAM_STEP = 2
+};
+
 /* Takes events in trace order. The event is valid during the call only. */
 typedef void (*trace_event_fn)(const struct trace_event *event, gpointer user_data);

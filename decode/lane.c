@@ -62,7 +62,7 @@ static void lane_append(struct lane *self, struct lane_span *span, gint64 end_ns
  * `span`. */
 static void lane_cut_idle(struct lane *self, struct lane_span *span, const struct time_halt *halt)
 {
-	const guint64 cycles = cycle_clock_at(&self->source->clock, halt->end.p0, NULL);
+	const guint64 cycles = cycle_clock_at(&self->source->clock, &halt->end, NULL);
 	const gint64 begin_ns = MAX(halt->end_ns - halt->duration_ns, self->now_ns);
 	struct lane_span idle = *span;
 
@@ -106,7 +106,7 @@ static void lane_segment(struct lane *self, const struct owner_segment *segment,
 			span.halted_ns += halt->duration_ns;
 	}
 	lane_append(self, &span, end.time_ns,
-	            cycle_clock_at(&self->source->clock, segment->end.p0, NULL));
+	            cycle_clock_at(&self->source->clock, &segment->end, NULL));
 	/* Rounding and clamping must not leave more halted than there is. */
 	{
 		struct lane_span *last =
@@ -132,7 +132,7 @@ static void lane_without_time(struct lane *self, gint64 window_begin_ns)
 		};
 
 		lane_append(self, &span, window_begin_ns,
-		            cycle_clock_at(&self->source->clock, segment->end.p0, NULL));
+		            cycle_clock_at(&self->source->clock, &segment->end, NULL));
 	}
 }
 

@@ -259,8 +259,8 @@ void owner_tracker_push(struct owner_tracker *self, const struct trace_event *ev
 		self->state == OWNER_STATE_EXCEPTION || self->state == OWNER_STATE_HANDLER;
 	struct stream_position position;
 
-	/* Two apart: a filtered gap begins just before the event that ends it. */
-	self->sequence += 2;
+	/* A filtered gap begins one before the event that ends it: hence the step. */
+	self->sequence += STREAM_STEP;
 	owner_settle_resume(self, event);
 	if (waiting && event->p0 > self->exception.position.p0)
 		owner_settle_exception(self);

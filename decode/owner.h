@@ -23,14 +23,6 @@
 #include "decode/event.h"
 #include "schema/rows.h"
 
-/* A place in the event stream. `sequence` counts events and orders places with the
- * same p0; `p0` is how much the core had done. */
-struct stream_position {
-	guint64 sequence;
-	guint64 p0;
-	guint64 offset; /* byte of the formatted trace */
-};
-
 struct owner_segment {
 	struct row_owner owner;
 	enum span_certainty certainty;

@@ -242,8 +242,8 @@ gboolean decode_source_run(struct decode_source *self, source_progress_fn progre
 		if (i > 0 && !engine->class->barrier(engine, end_offset, error))
 			return FALSE;
 		if (!read_buffer(self, buffer, &reading, progress, progress_data)) {
-			g_prefix_error(error, "%s of %s: ", self->source->device->name,
-			               buffer->path);
+			g_prefix_error(error, "%s in buffer %s: ", self->source->device->name,
+			               buffer->name);
 			return FALSE;
 		}
 		end_offset = buffer->size_bytes;

@@ -60,12 +60,12 @@ static guint64 work_at(const struct timebase *self, const struct stream_position
 	case TIME_BASIS_BYTES:
 		return position->offset;
 	case TIME_BASIS_CYCLES:
-		return cycle_clock_at(self->clock, position->p0, NULL);
+		return cycle_clock_at(self->clock, position, NULL);
 	case TIME_BASIS_TIMESTAMPS:
 		break;
 	}
 	if (self->clock->has_cycles)
-		return cycle_clock_at(self->clock, position->p0, NULL);
+		return cycle_clock_at(self->clock, position, NULL);
 	return position->p0;
 }
 
@@ -271,8 +271,8 @@ static gint64 slack_tolerance_ns(const struct timebase *self, const struct time_
 {
 	guint64 granularity_a, granularity_b;
 
-	cycle_clock_at(self->clock, a->position.p0, &granularity_a);
-	cycle_clock_at(self->clock, b->position.p0, &granularity_b);
+	cycle_clock_at(self->clock, &a->position, &granularity_a);
+	cycle_clock_at(self->clock, &b->position, &granularity_b);
 	return (gint64)(2000000000 / self->config.timestamp_hz) +
 	       (gint64)((double)(granularity_a + granularity_b) * self->ns_per_work);
 }
@@ -357,8 +357,21 @@ static void settle_between(struct timebase *self, guint i)
 	g_array_append_val(self->intervals, interval);
 }
 
+static void refine_clock(const struct timebase *self, struct cycle_clock *clock)
+{
+	g_autofree struct cycle_mark *marks = g_new(struct cycle_mark, self->anchors->len);
+
+	if (!clock->has_cycles || self->ns_per_work <= 0)
+		return;
+	for (guint i = 0; i < self->anchors->len; i++)
+		marks[i] = (struct cycle_mark) { anchor_at(self, i)->position,
+			                         anchor_at(self, i)->time_ns };
+	cycle_clock_refine(clock, marks, self->anchors->len, 1 / self->ns_per_work,
+	                   (gint64)(1000000000 / self->config.timestamp_hz) + 1);
+}
+
 void timebase_settle(struct timebase *self, const struct timebase_config *config,
-                     const struct cycle_clock *clock)
+                     struct cycle_clock *clock)
 {
 	struct time_interval first = { .begin_sequence = 0 };
 	const struct time_anchor *anchor;
@@ -370,6 +383,7 @@ void timebase_settle(struct timebase *self, const struct timebase_config *config
 		g_array_set_size(self->anchors, 0);
 	settle_anchors(self);
 	settle_rate(self);
+	refine_clock(self, clock);
 	first.ns_per_work = self->ns_per_work;
 	if (self->anchors->len > 0) {
 		/* Back from the first anchor by what was run before it. */
@@ -467,7 +481,7 @@ struct time_of_place timebase_at(const struct timebase *self,
 		                 ? 0
 		                 : interval->uncertainty_ns);
 		if (self->clock->has_cycles)
-			cycle_clock_at(self->clock, position->p0, &granularity);
+			cycle_clock_at(self->clock, position, &granularity);
 		place.uncertainty_ns += (gint64)((double)granularity * interval->ns_per_work);
 	}
 	return place;

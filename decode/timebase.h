@@ -99,10 +99,10 @@ void timebase_add_gap(struct timebase *self, const struct stream_position *begin
                       const struct stream_position *end);
 void timebase_add_interrupt(struct timebase *self, const struct stream_position *position);
 
-/* Drops implausible anchors, gives the rest their times, calibrates. `clock` must
- * outlive the timebase. */
+/* Drops implausible anchors, gives the rest their times, calibrates, and refines the
+ * clock by them. `clock` must outlive the timebase and is not to be changed after. */
 void timebase_settle(struct timebase *self, const struct timebase_config *config,
-                     const struct cycle_clock *clock);
+                     struct cycle_clock *clock);
 
 /* TRUE where the basis gives this core any time at all. */
 gboolean timebase_has_time(const struct timebase *self);
