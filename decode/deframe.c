@@ -146,6 +146,26 @@ static gboolean deframer_push_tpiu(struct deframer *self, const guint8 *bytes, g
 	return TRUE;
 }
 
+static gboolean deframer_push_dstream(struct deframer *self, const guint8 *bytes, gsize n,
+                                      guint64 offset)
+{
+	while (n > 0) {
+		const gsize in_block = (gsize)(offset % DSTREAM_BLOCK_BYTES);
+		const gsize part = MIN(n, DSTREAM_BLOCK_BYTES - in_block);
+		const guint64 trace_offset =
+			offset / DSTREAM_BLOCK_BYTES * DSTREAM_TRACE_BYTES + in_block;
+
+		if (in_block < DSTREAM_TRACE_BYTES &&
+		    !deframer_push_tpiu(self, bytes, MIN(part, DSTREAM_TRACE_BYTES - in_block),
+		                        trace_offset))
+			return FALSE;
+		bytes += part;
+		offset += part;
+		n -= part;
+	}
+	return TRUE;
+}
+
 static gboolean deframer_push_plain(struct deframer *self, const guint8 *bytes, gsize n,
                                     guint64 offset)
 {
@@ -165,8 +185,46 @@ gboolean deframer_push(struct deframer *self, const guint8 *bytes, gsize n, guin
 		return deframer_push_frames(self, bytes, n, offset);
 	case DEFRAME_TPIU:
 		return deframer_push_tpiu(self, bytes, n, offset);
+	case DEFRAME_DSTREAM:
+		return deframer_push_dstream(self, bytes, n, offset);
 	case DEFRAME_NONE:
 		return deframer_push_plain(self, bytes, n, offset);
 	}
 	g_return_val_if_reached(FALSE);
+}
+
+static gboolean ignore_bytes(const guint8 *bytes, const guint64 *offsets, gsize n,
+                             gpointer user_data)
+{
+	(void)bytes;
+	(void)offsets;
+	(void)n;
+	(void)user_data;
+	return TRUE;
+}
+
+static gboolean ignore_barrier(guint64 offset, gpointer user_data)
+{
+	(void)offset;
+	(void)user_data;
+	return TRUE;
+}
+
+static guint64 count_broken(enum deframe_format format, const guint8 *bytes, gsize n)
+{
+	const struct deframe_output output = { ignore_bytes, ignore_barrier, NULL };
+	g_autofree struct deframer *deframer = g_new(struct deframer, 1);
+
+	deframer_init(deframer, format, 0, &output);
+	deframer_push(deframer, bytes, MIN(n, PROBE_BYTES), 0);
+	return deframer->broken_frames;
+}
+
+enum deframe_format deframe_probe_format(const guint8 *bytes, gsize n)
+{
+	const guint64 plain = count_broken(DEFRAME_TPIU, bytes, n);
+
+	if (plain > 0 && count_broken(DEFRAME_DSTREAM, bytes, n) < plain)
+		return DEFRAME_DSTREAM;
+	return DEFRAME_TPIU;
 }

@@ -18,7 +18,10 @@
 enum deframe_format {
 	DEFRAME_FRAMES, /* 16-byte frames, aligned to the buffer's start */
 	DEFRAME_TPIU,   /* frames after FSYNC (FF FF FF 7F), HSYNC (FF 7F) inside */
-	DEFRAME_NONE,   /* the buffer is the source's own data */
+	/* The same in a DSTREAM probe's blocks of 512 bytes, the last 8 of each the probe's
+	 * own (as trc_pkt_lister -dstream_format). Offsets leave them out. */
+	DEFRAME_DSTREAM,
+	DEFRAME_NONE, /* the buffer is the source's own data */
 };
 
 enum {
@@ -64,6 +67,10 @@ void deframer_init(struct deframer *self, enum deframe_format format, guint8 tra
  * trace into calls gives the same output, but that in DEFRAME_FRAMES n must be a
  * multiple of 16 in all calls but the last. */
 gboolean deframer_push(struct deframer *self, const guint8 *bytes, gsize n, guint64 offset);
+
+/* DEFRAME_DSTREAM or DEFRAME_TPIU: whichever breaks fewer frames at the start of this
+ * buffer. Snapshots call both dstream_coresight. */
+enum deframe_format deframe_probe_format(const guint8 *bytes, gsize n);
 
 /* Hands out what is still in the block. */
 gboolean deframer_flush(struct deframer *self);

@@ -170,25 +170,6 @@ static void choose_timestamp_hz(struct decode_result *result)
 	}
 }
 
-static guint64 middle_timestamp(const struct decode_source *source)
-{
-	if (source->source->protocol == SNAPSHOT_PROTOCOL_STM) {
-		const GArray *messages = source->messages;
-
-		for (guint i = messages->len / 2; i < messages->len; i++) {
-			const struct stm_message *message =
-				&g_array_index(messages, struct stm_message, i);
-
-			if (message->has_timestamp)
-				return message->timestamp;
-		}
-		return 0;
-	}
-	return g_array_index(source->timebase.anchors, struct time_anchor,
-	                     source->timebase.anchors->len / 2)
-	        .ticks;
-}
-
 /* Timestamps where any source has one, else cycles, else bytes. The reference tick is
  * one from the middle of the source with the most: a corrupt first or last one then
  * moves nothing. */
@@ -207,7 +188,9 @@ static void choose_basis(struct decode_result *result)
 		if (n > most) {
 			most = n;
 			time->basis = TIME_BASIS_TIMESTAMPS;
-			time->reference_ticks = middle_timestamp(source);
+			time->reference_ticks =
+				g_array_index(source->timebase.anchors, struct time_anchor, n / 2)
+					.ticks;
 			time->timestamp_bits = decode_source_timestamp_bits(source);
 		} else if (most == 0 && source->clock.has_cycles) {
 			time->basis = TIME_BASIS_CYCLES;

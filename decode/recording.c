@@ -6,18 +6,31 @@ struct window {
 	gint64 begin_ns, end_ns;
 };
 
+static gboolean widen(struct window *window, const struct decode_source *source)
+{
+	gint64 begin_ns, end_ns;
+
+	if (!lane_extent(source, &begin_ns, &end_ns))
+		return FALSE;
+	window->begin_ns = MIN(window->begin_ns, begin_ns);
+	window->end_ns = MAX(window->end_ns, end_ns);
+	return TRUE;
+}
+
+/* The cores' time; where no core has any, the messages'. */
 static struct window find_window(const struct decode_result *self)
 {
 	struct window window = { G_MAXINT64, G_MININT64 };
+	gboolean found = FALSE;
 
 	for (guint i = 0; i < self->sources->len; i++) {
-		gint64 begin_ns, end_ns;
+		const struct decode_source *source = self->sources->pdata[i];
 
-		if (!lane_extent(self->sources->pdata[i], &begin_ns, &end_ns))
-			continue;
-		window.begin_ns = MIN(window.begin_ns, begin_ns);
-		window.end_ns = MAX(window.end_ns, end_ns);
+		if (source->source->core >= 0)
+			found |= widen(&window, source);
 	}
+	for (guint i = 0; !found && i < self->sources->len; i++)
+		widen(&window, self->sources->pdata[i]);
 	if (window.begin_ns > window.end_ns)
 		window.begin_ns = window.end_ns = 0;
 	return window;
@@ -336,8 +349,10 @@ static gboolean write_notes(const struct decode_source *source, struct recording
 static gboolean write_foreign_ids(const struct decode_result *self, struct recording_writer *writer,
                                   GError **error)
 {
+	g_autoptr(GString) ids = g_string_new("trace IDs");
 	const struct decode_source *source;
 	gboolean known[128] = { FALSE };
+	guint64 n_bytes = 0;
 	guint8 trace_id;
 
 	if (self->sources->len == 0)
@@ -348,13 +363,18 @@ static gboolean write_foreign_ids(const struct decode_result *self, struct recor
 	}
 	source = self->sources->pdata[0];
 	for (guint id = 1; id < 0x70; id++) {
-		g_autofree char *name = g_strdup_printf("bytes-of-unknown-trace-id-0x%02x", id);
-
-		if (!known[id] &&
-		    !write_count("formatter", name, source->id_bytes[id], writer, error))
-			return FALSE;
+		if (known[id] || source->id_bytes[id] == 0)
+			continue;
+		n_bytes += source->id_bytes[id];
+		g_string_append_printf(ids, " 0x%02x", id);
 	}
-	return TRUE;
+	return n_bytes == 0 ||
+	       (write_count("formatter", "bytes-of-unknown-trace-ids", n_bytes, writer, error) &&
+	        recording_writer_quality_event(
+			writer,
+			&(struct row_quality_event) { "formatter", "bytes-of-unknown-trace-ids", 0,
+	                                              ids->str },
+			error));
 }
 
 static gboolean write_refusals(const struct decode_result *self, struct recording_writer *writer,

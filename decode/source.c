@@ -149,6 +149,12 @@ static void on_event(const struct trace_event *event, gpointer user_data)
 		timebase_add_anchor(&self->timebase, &position, event->timestamp.ticks);
 	} else if (event->kind == EVENT_STM) {
 		keep_message(self, event);
+		if (event->stm.has_timestamp) {
+			const struct stream_position position = { self->tracker.sequence, 0,
+				                                  event->offset };
+
+			timebase_add_anchor(&self->timebase, &position, event->stm.timestamp);
+		}
 	}
 }
 
@@ -171,13 +177,14 @@ static gboolean on_barrier(guint64 offset, gpointer user_data)
 	return reading->engine->class->barrier(reading->engine, offset, reading->error);
 }
 
-static enum deframe_format deframe_format_of(enum snapshot_format format)
+static enum deframe_format deframe_format_of(enum snapshot_format format, const guint8 *bytes,
+                                             gsize n_bytes)
 {
 	switch (format) {
 	case SNAPSHOT_FORMAT_CORESIGHT:
 		return DEFRAME_FRAMES;
 	case SNAPSHOT_FORMAT_DSTREAM_CORESIGHT:
-		return DEFRAME_TPIU;
+		return deframe_probe_format(bytes, n_bytes);
 	case SNAPSHOT_FORMAT_SOURCE_DATA:
 		break;
 	}
@@ -207,7 +214,8 @@ static gboolean read_buffer(struct decode_source *self, const struct snapshot_bu
 		return FALSE;
 	bytes = (const guint8 *)g_mapped_file_get_contents(file);
 	n_bytes = g_mapped_file_get_length(file);
-	deframer_init(deframer, deframe_format_of(buffer->format), self->trace_id, &output);
+	deframer_init(deframer, deframe_format_of(buffer->format, bytes, n_bytes), self->trace_id,
+	              &output);
 	for (gsize done = 0; done < n_bytes;) {
 		const gsize part = MIN(n_bytes - done, READ_BYTES);
 

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 enum {
-	/* A lone jump this many times longer than all the rest is no time. */
-	ABSURD_JUMP = 16,
+	/* A lone jump of more than a second that is this many times longer than all the
+	 * rest is no time. */
+	ABSURD_JUMP = 10000,
+	ABSURD_JUMP_NS = 1000000000,
 	/* Calibration uses stretches of at least so many ticks where there are any. */
 	CALIBRATION_TICKS = 64,
 };
@@ -144,9 +146,8 @@ static void drop_absurd_side(struct timebase *self)
 		}
 	}
 	total_ns = anchor_at(self, n - 1)->time_ns - anchor_at(self, 0)->time_ns;
-	if ((total_ns - longest_ns) == 0 || longest_ns / ABSURD_JUMP <= total_ns - longest_ns)
-		return;
-	if (at == n - at)
+	if (longest_ns < ABSURD_JUMP_NS || longest_ns / ABSURD_JUMP <= total_ns - longest_ns ||
+	    at == n - at)
 		return;
 	self->dropped_anchors += MIN(at, n - at);
 	if (at < n - at)
@@ -213,7 +214,7 @@ static double rate_quantile(GArray *rates, double share)
 	return 0;
 }
 
-static GArray *gather_rates(const struct timebase *self, gint64 shortest_ns)
+static GArray *gather_rates(const struct timebase *self, gint64 shortest_ns, gboolean with_gaps)
 {
 	GArray *rates = g_array_new(FALSE, FALSE, sizeof(struct rate));
 
@@ -224,8 +225,8 @@ static GArray *gather_rates(const struct timebase *self, gint64 shortest_ns)
 		const struct rate rate = { (double)time_ns / (double)MAX(work, 1), (double)work };
 
 		if (work > 0 && time_ns > 0 && time_ns >= shortest_ns &&
-		    gaps_before(self, a->position.sequence) ==
-		            gaps_before(self, b->position.sequence))
+		    (with_gaps || gaps_before(self, a->position.sequence) ==
+		                          gaps_before(self, b->position.sequence)))
 			g_array_append_val(rates, rate);
 	}
 	return rates;
@@ -239,13 +240,16 @@ static double calibrate(const struct timebase *self)
 {
 	const gint64 tick_ns = (gint64)(1000000000 / self->config.timestamp_hz) + 1;
 	const double share = self->clock->has_cycles ? 0.25 : 0.5;
-	g_autoptr(GArray) rates = gather_rates(self, CALIBRATION_TICKS * tick_ns);
-	g_autoptr(GArray) all = NULL;
+	g_autoptr(GArray) long_ones = gather_rates(self, CALIBRATION_TICKS * tick_ns, FALSE);
+	g_autoptr(GArray) all = gather_rates(self, 0, FALSE);
+	g_autoptr(GArray) with_gaps = gather_rates(self, 0, TRUE);
 
-	if (rates->len > 0)
-		return rate_quantile(rates, share);
-	all = gather_rates(self, 0);
-	return rate_quantile(all, share);
+	if (long_ones->len > 0)
+		return rate_quantile(long_ones, share);
+	if (all->len > 0)
+		return rate_quantile(all, share);
+	/* Every stretch has a gap in it and can only be shorter than it looks. */
+	return rate_quantile(with_gaps, 0.05);
 }
 
 static void settle_rate(struct timebase *self)
