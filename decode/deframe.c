@@ -5,7 +5,10 @@
 enum {
 	FRAME_BYTES = 16,
 	FSYNC_BYTES = 4,
-	HSYNC_BYTES = 2
+	HSYNC_BYTES = 2,
+	DSTREAM_BLOCK_BYTES = 512,
+	DSTREAM_TRACE_BYTES = 504,
+	PROBE_BYTES = 1 << 16,
 };
 
 static const guint8 fsync_pattern[FSYNC_BYTES] = { 0xff, 0xff, 0xff, 0x7f };
