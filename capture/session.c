@@ -1,0 +1,732 @@
+#include "capture/session-internal.h"
+
+#include "capture/coresight/cti.h"
+#include "capture/coresight/identity.h"
+#include "capture/snapshot-writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	RUN_POLL_MS = 20,
+	RUN_STATUS_EVERY_US = 200000,
+	/* Set free before the small files are written, so that a full disk still leaves a
+	 * whole capture of what was drained. */
+	BALLAST_BYTES = 256 << 10,
+	FRAME_BYTES = 16,
+};
+
+struct saved_register {
+	guint component;
+	const char *name;
+	guint64 value;
+};
+
+struct session {
+	const struct session_plan *plan;
+	const struct session_config *config;
+	struct access access;
+	GCancellable *stop;
+	session_progress_fn progress;
+	gpointer progress_data;
+	struct session_result *result;
+	gboolean *skip;      /* parallel to plan->components */
+	GArray *registers;   /* struct saved_register */
+	gboolean programmed; /* something may be on */
+	struct tmc_status status;
+	guint64 tsgen_start, tsgen_end;
+	guint64 counter_start, counter_end;
+	guint32 tsgen_hz;
+	gint64 wall_start_us;
+	SnapshotWriter *writer;
+	char *trace_path;
+	char *ballast_path;
+	int trace_fd;
+};
+
+const char *session_phase_name(enum session_phase phase)
+{
+	static const char *const names[] = { "checking", "programming", "tracing",  "stopping",
+		                             "draining", "restoring",   "writing" };
+
+	return names[phase];
+}
+
+static void report(struct session *self, enum session_phase phase, guint64 done, guint64 total)
+{
+	if (self->progress != NULL)
+		self->progress(self->progress_data, phase, done, total);
+}
+
+static void note(struct session *self, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void note(struct session *self, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_ptr_array_add(self->result->notes, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+static const struct session_source *source_at(const struct session *self, guint i)
+{
+	return &g_array_index(self->plan->sources, struct session_source, i);
+}
+
+static const char *name_of(const struct session *self, guint component)
+{
+	return board_component(self->plan->board, component)->name;
+}
+
+
+
+static gboolean clock_concerns(const struct session *self, const struct board_clock *clock)
+{
+	const char *const *needed_by = (const char *const *)clock->needed_by;
+
+	return g_strv_contains(needed_by, "all") ||
+	       g_strv_contains(needed_by, name_of(self, self->plan->sink));
+}
+
+static gboolean check_clocks(struct session *self, GError **error)
+{
+	const struct board *board = self->plan->board;
+
+	if (!self->access.link->has_memory) {
+		if (board->clocks->len > 0)
+			note(self, "clocks were not checked: %s has no way to system registers",
+			     self->access.link->description);
+		return TRUE;
+	}
+	for (guint i = 0; i < board->clocks->len; i++) {
+		const struct board_clock *clock =
+			&g_array_index(board->clocks, struct board_clock, i);
+		guint32 value;
+
+		if (!clock_concerns(self, clock))
+			continue;
+		if (!link_read32(self->access.link, LINK_SPACE_MEMORY, clock->addr_pa, &value,
+		                 error)) {
+			g_prefix_error(error, "clock %s: ", clock->name);
+			return FALSE;
+		}
+		if ((value & clock->mask) != 0)
+			continue;
+		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PROHIBITED,
+		            "clock %s is off: 0x%08" G_GINT64_MODIFIER
+		            "x reads 0x%08X, bit 0x%08X is 0 [%s: %s]; the boot loader must switch it "
+		            "on, hvscope writes no clock register",
+		            clock->name, clock->addr_pa, value, clock->mask,
+		            board_confidence_mark(clock->confidence), clock->note);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_path(struct session *self, GError **error)
+{
+	for (guint i = 0; i < self->plan->components->len; i++) {
+		guint component = g_array_index(self->plan->components, guint, i);
+		const struct board_component *what = board_component(self->plan->board, component);
+
+		if (what->kind == BOARD_REPLICATOR) {
+			struct identity found;
+
+			/* Some say that it is static and has no registers. */
+			if (!identity_read(&self->access, component, &found, NULL) ||
+			    !found.matches) {
+				self->skip[i] = TRUE;
+				note(self, "%s does not answer as part 0x%03X: taken as static, not "
+				           "programmed",
+				     what->name, what->part);
+			}
+			continue;
+		}
+		if (!identity_check(&self->access, component, error))
+			return FALSE;
+		if (what->kind == BOARD_ETF &&
+		    !tmc_check(&self->access, component, self->config->take, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_sources(struct session *self, GError **error)
+{
+	for (guint i = 0; i < self->plan->sources->len; i++) {
+		struct session_source *source =
+			&g_array_index(self->plan->sources, struct session_source, i);
+
+		if (!identity_check(&self->access, source->component, error))
+			return FALSE;
+		if (source->core < 0)
+			continue;
+		if (!etm4_check(&self->access, source->component, self->config->take, error) ||
+		    !etm4_ids_read(&self->access, source->component, &source->ids, error) ||
+		    !etm4_ids_fit(&source->ids, name_of(self, source->component), &source->etm,
+		                  error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_sink(struct session *self, GError **error)
+{
+	enum board_kind kind = board_component(self->plan->board, self->plan->sink)->kind;
+	guint32 word;
+
+	if (!identity_check(&self->access, self->plan->sink, error))
+		return FALSE;
+	if (kind == BOARD_TPIU)
+		return TRUE;
+	if (!tmc_check(&self->access, self->plan->sink, self->config->take, error))
+		return FALSE;
+	if (kind == BOARD_ETR &&
+	    !link_read32(self->access.link, LINK_SPACE_MEMORY,
+	                 self->config->buffer.start_pa + self->config->buffer.len_bytes - 4, &word,
+	                 error)) {
+		g_prefix_error(error, "the end of the ETR's buffer: ");
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check(struct session *self, GError **error)
+{
+	const struct board *board = self->plan->board;
+
+	report(self, SESSION_CHECK, 0, 0);
+	if (board->window[self->access.link->view] == 0 &&
+	    self->access.link->view == LINK_VIEW_EXTERNAL) {
+		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
+		            "board %s states no external window, so %s cannot reach its components",
+		            board->name, self->access.link->description);
+		return FALSE;
+	}
+	return !access_cancelled(&self->access, error) && check_clocks(self, error) &&
+	       check_sink(self, error) && check_path(self, error) && check_sources(self, error);
+}
+
+
+
+static gboolean read_counters(struct session *self, guint64 *tsgen, guint64 *counter,
+                              GError **error)
+{
+	const struct board *board = self->plan->board;
+	gboolean enabled;
+	guint32 words[2];
+
+	if (self->plan->tsgen >= 0 && !tsgen_read(&self->access, (guint)self->plan->tsgen, tsgen,
+	                                          &self->tsgen_hz, &enabled, error))
+		return FALSE;
+	if (board->system_counter_pa == 0 || !self->access.link->has_memory)
+		return TRUE;
+	if (link_read_block(self->access.link, LINK_SPACE_MEMORY, board->system_counter_pa, words, 2,
+	                    NULL))
+		*counter = words[0] | (guint64)words[1] << 32;
+	else
+		note(self, "the system counter at 0x%" G_GINT64_MODIFIER "x [%s] does not answer",
+		     board->system_counter_pa,
+		     board_confidence_mark(board->system_counter_confidence));
+	return TRUE;
+}
+
+static gboolean enable_tsgen(struct session *self, GError **error)
+{
+	struct program program;
+	guint64 count;
+	gboolean enabled, ok;
+
+	if (self->plan->tsgen < 0)
+		return TRUE;
+	if (!tsgen_read(&self->access, (guint)self->plan->tsgen, &count, &self->tsgen_hz, &enabled,
+	                error))
+		return FALSE;
+	if (enabled)
+		return TRUE;
+	program_init(&program);
+	tsgen_program_enable(&program, (guint)self->plan->tsgen);
+	ok = access_run(&self->access, &program, error);
+	program_deinit(&program);
+	return ok;
+}
+
+/* A write that was ignored shows when it is read back. */
+static gboolean verify_source(struct session *self, const struct session_source *source,
+                              GError **error)
+{
+	guint16 reg = source->core < 0 ? 0xE80 : 0x040;
+	guint32 expected = source->core < 0 ? (guint32)source->trace_id << 16 : source->trace_id;
+	guint32 mask = source->core < 0 ? 0x7F0000 : 0x7F;
+	const char *name = source->core < 0 ? "TCSR" : "TRCTRACEIDR";
+	guint32 value;
+
+	if (!access_read(&self->access, source->component, reg, name, &value, error))
+		return FALSE;
+	if ((value & mask) == expected)
+		return TRUE;
+	g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_IGNORED,
+	            "%s.%s (0x%03X) reads 0x%X after 0x%X was written: writes are ignored; is its lock "
+	            "held (OS lock, LAR), or did its power go?",
+	            name_of(self, source->component), name, reg, value & mask, expected);
+	return FALSE;
+}
+
+static gboolean program(struct session *self, GError **error)
+{
+	struct program path, sources;
+	gboolean ok;
+
+	report(self, SESSION_PROGRAM, 0, 0);
+	program_init(&path);
+	program_init(&sources);
+	session_program_sink(&path, self->plan, self->config);
+	session_program_path(&path, self->plan, self->config, self->skip);
+	self->programmed = TRUE;
+	ok = access_run(&self->access, &path, error) && enable_tsgen(self, error);
+	if (ok) {
+		session_program_sources(&sources, self->plan, self->tsgen_hz);
+		ok = read_counters(self, &self->tsgen_start, &self->counter_start, error) &&
+		     access_run(&self->access, &sources, error);
+	}
+	for (guint i = 0; ok && i < self->plan->sources->len; i++)
+		ok = verify_source(self, source_at(self, i), error);
+	program_deinit(&path);
+	program_deinit(&sources);
+	return ok;
+}
+
+
+
+/* A trigger stops the sink by itself: it is ready while nobody stopped it. */
+static gboolean sink_stopped(struct session *self, gboolean *stopped, GError **error)
+{
+	guint32 sts;
+
+	*stopped = FALSE;
+	if (self->config->stop_core < 0)
+		return TRUE;
+	if (!access_read(&self->access, self->plan->sink, 0x00C, "STS", &sts, error))
+		return FALSE;
+	*stopped = (sts >> 2 & 1) != 0;
+	return TRUE;
+}
+
+static gboolean run(struct session *self, GError **error)
+{
+	gint64 start_us = g_get_monotonic_time();
+	gint64 asked_us = start_us;
+
+	self->wall_start_us = g_get_real_time();
+	for (;;) {
+		gint64 now_us = g_get_monotonic_time();
+		guint64 elapsed_us = (guint64)(now_us - start_us);
+		gboolean stopped = FALSE;
+
+		report(self, SESSION_RUN, elapsed_us, self->config->for_us);
+		if (self->stop != NULL && g_cancellable_is_cancelled(self->stop))
+			break;
+		if (self->config->for_us != 0 && elapsed_us >= self->config->for_us)
+			break;
+		if (now_us - asked_us >= RUN_STATUS_EVERY_US) {
+			asked_us = now_us;
+			if (!sink_stopped(self, &stopped, error))
+				return FALSE;
+			if (stopped)
+				break;
+		}
+		guint64 left_us = self->config->for_us != 0 ? self->config->for_us - elapsed_us
+		                                            : G_MAXUINT64;
+		g_usleep((gulong)MIN(left_us, RUN_POLL_MS * 1000u));
+	}
+	/* The user's word ended the run; it shall not end the drain as well. */
+	if (self->stop != NULL)
+		g_cancellable_reset(self->stop);
+	return TRUE;
+}
+
+static void save_register(struct session *self, guint component, guint16 reg, const char *name)
+{
+	struct saved_register saved = { component, name, 0 };
+	guint32 value;
+
+	if (!access_read(&self->access, component, reg, name, &value, NULL))
+		return;
+	saved.value = value;
+	g_array_append_val(self->registers, saved);
+}
+
+static void save_etm_registers(struct session *self, const struct session_source *source)
+{
+	static const struct {
+		guint16 reg;
+		const char *name;
+	} plain[] = {
+		{ 0x010, "TRCCONFIGR" },  { 0x040, "TRCTRACEIDR" }, { 0x02C, "TRCSTALLCTLR" },
+		{ 0x030, "TRCTSCTLR" },   { 0x034, "TRCSYNCPR" },   { 0x038, "TRCCCCTLR" },
+		{ 0x080, "TRCVICTLR" },   { 0x084, "TRCVIIECTLR" }, { 0x088, "TRCVISSCTLR" },
+		{ 0xFB8, "TRCAUTHSTATUS" },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(plain); i++)
+		save_register(self, source->component, plain[i].reg, plain[i].name);
+	for (guint i = 0; i < G_N_ELEMENTS(source->ids.idr); i++) {
+		struct saved_register saved = { source->component, NULL, source->ids.idr[i] };
+		g_autofree char *name = g_strdup_printf("TRCIDR%u", i);
+
+		saved.name = g_intern_string(name);
+		g_array_append_val(self->registers, saved);
+	}
+	for (guint i = 0; i < 2 * source->etm.n_ranges; i++) {
+		g_autofree char *value = g_strdup_printf("TRCACVR%u", i);
+		g_autofree char *type = g_strdup_printf("TRCACATR%u", i);
+		const struct etm4_range *range = &source->etm.ranges[i / 2];
+		struct saved_register saved = { source->component, g_intern_string(value),
+			                        i % 2 == 0 ? range->start_va : range->last_va };
+
+		g_array_append_val(self->registers, saved);
+		save_register(self, source->component, (guint16)(0x480 + 8 * i),
+		              g_intern_string(type));
+	}
+	if (source->etm.filter == ETM4_FILTER_VMID)
+		save_register(self, source->component, 0x640, "TRCVMIDCVR0");
+	if (source->etm.filter == ETM4_FILTER_CONTEXT_ID)
+		save_register(self, source->component, 0x600, "TRCCIDCVR0");
+}
+
+static void save_registers(struct session *self)
+{
+	for (guint i = 0; i < self->plan->sources->len; i++) {
+		const struct session_source *source = source_at(self, i);
+
+		if (source->core >= 0) {
+			save_etm_registers(self, source);
+			continue;
+		}
+		save_register(self, source->component, 0xE80, "STMTCSR");
+		save_register(self, source->component, 0xE8C, "STMTSFREQR");
+		save_register(self, source->component, 0xE90, "STMSYNCR");
+	}
+}
+
+
+
+static gboolean stop_trace(struct session *self, GError **error)
+{
+	struct program program;
+	gboolean ok;
+
+	report(self, SESSION_STOP, 0, 0);
+	save_registers(self);
+	program_init(&program);
+	session_program_stop(&program, self->plan);
+	ok = access_run(&self->access, &program, error) &&
+	     read_counters(self, &self->tsgen_end, &self->counter_end, error);
+	program_deinit(&program);
+	return ok;
+}
+
+static gboolean store(gpointer data, const guint8 *bytes, gsize len_bytes, GError **error)
+{
+	struct session *self = data;
+
+	while (len_bytes > 0) {
+		ssize_t n = write(self->trace_fd, bytes, len_bytes);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
+			            "writing %s after %" G_GUINT64_FORMAT " bytes: %s",
+			            self->trace_path, self->result->trace_bytes, g_strerror(errno));
+			return FALSE;
+		}
+		bytes += n;
+		len_bytes -= (gsize)n;
+		self->result->trace_bytes += (guint64)n;
+	}
+	report(self, SESSION_DRAIN, self->result->trace_bytes, self->status.used_bytes);
+	return TRUE;
+}
+
+static gboolean open_trace(struct session *self, GError **error)
+{
+	const char *sink = name_of(self, self->plan->sink);
+	g_autofree char *file = g_strdup_printf("%s.bin", sink);
+
+	self->trace_path = snapshot_writer_path(self->writer, file);
+	self->ballast_path = snapshot_writer_path(self->writer, "ballast");
+	self->trace_fd = open(self->trace_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
+	if (self->trace_fd < 0) {
+		g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s",
+		            self->trace_path, g_strerror(errno));
+		return FALSE;
+	}
+	int ballast = open(self->ballast_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	if (ballast >= 0) {
+		if (posix_fallocate(ballast, 0, BALLAST_BYTES) != 0)
+			note(self, "the disk is nearly full");
+		close(ballast);
+	}
+	return TRUE;
+}
+
+static gboolean drain_analyser(struct session *self, GError **error)
+{
+	g_autoptr(GMappedFile) file = g_mapped_file_new(self->config->tpiu_file, FALSE, error);
+
+	if (file == NULL)
+		return FALSE;
+	self->status.used_bytes = g_mapped_file_get_length(file);
+	return store(self, (const guint8 *)g_mapped_file_get_contents(file),
+	             g_mapped_file_get_length(file), error);
+}
+
+static gboolean drain(struct session *self, GError **error)
+{
+	gint64 start_us = g_get_monotonic_time();
+	gboolean ok;
+
+	report(self, SESSION_DRAIN, 0, 0);
+	if (board_component(self->plan->board, self->plan->sink)->kind == BOARD_TPIU) {
+		ok = drain_analyser(self, error);
+	} else {
+		ok = tmc_read_status(&self->access, self->plan->sink, &self->status, error);
+		self->result->wrapped = self->status.full;
+		ok = ok && tmc_drain(&self->access, self->plan->sink, &self->status,
+		                     self->config->buffer.start_pa, store, self, error);
+	}
+	self->result->drain_us = (guint64)(g_get_monotonic_time() - start_us);
+	return ok;
+}
+
+
+
+/* Whatever state things are in: sources off, sink off, links empty, then every register as it
+ * was. With `clean`, trace was stopped in the right order before. */
+static gboolean leave(struct session *self, gboolean clean, GError **error)
+{
+	struct program program;
+	g_autoptr(GError) off_error = NULL;
+	guint wait_ms = self->access.wait_ms;
+	gboolean ok = TRUE;
+
+	report(self, SESSION_RESTORE, 0, 0);
+	self->access.cancellable = NULL;
+	if (self->programmed && !clean) {
+		/* A component that never gets ready would cost a second each. */
+		self->access.wait_ms = wait_ms / 10;
+		program_init(&program);
+		session_program_stop(&program, self->plan);
+		for (guint i = 0; i < program.ops->len; i++) {
+			struct program one = { g_array_sized_new(FALSE, TRUE,
+				                                 sizeof(struct program_op), 1) };
+
+			g_array_append_vals(one.ops,
+			                    &g_array_index(program.ops, struct program_op, i), 1);
+			access_run(&self->access, &one, NULL);
+			program_deinit(&one);
+		}
+		program_deinit(&program);
+	}
+	if (self->programmed) {
+		program_init(&program);
+		session_program_off(&program, self->plan);
+		ok = access_run(&self->access, &program, &off_error);
+		program_deinit(&program);
+	}
+	self->access.wait_ms = wait_ms;
+	if (!access_restore(&self->access, error))
+		return FALSE;
+	if (!ok && clean)
+		note(self, "switching off: %s", off_error->message);
+	return TRUE;
+}
+
+
+
+static void write_registers(struct session *self, guint component, guint device)
+{
+	for (guint i = 0; i < self->registers->len; i++) {
+		const struct saved_register *saved =
+			&g_array_index(self->registers, struct saved_register, i);
+
+		if (saved->component == component)
+			snapshot_writer_reg(self->writer, device, saved->name, saved->value);
+	}
+}
+
+static void property(struct session *self, const char *key, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+
+static void property(struct session *self, const char *key, const char *format, ...)
+{
+	va_list args;
+	g_autofree char *value = NULL;
+
+	va_start(args, format);
+	value = g_strdup_vprintf(format, args);
+	va_end(args);
+	snapshot_writer_property(self->writer, key, value);
+}
+
+static void write_properties(struct session *self)
+{
+	g_autoptr(GDateTime) started = g_date_time_new_from_unix_utc(self->wall_start_us / 1000000);
+	g_autofree char *text = started != NULL ? g_date_time_format_iso8601(started) : NULL;
+
+	property(self, "board", "%s", self->plan->board->name);
+	property(self, "link", "%s", self->access.link->description);
+	property(self, "sink", "%s", name_of(self, self->plan->sink));
+	if (text != NULL)
+		property(self, "started", "%s", text);
+	if (board_component(self->plan->board, self->plan->sink)->kind != BOARD_TPIU) {
+		property(self, "sink_sts", "0x%X", self->status.sts);
+		property(self, "sink_rrp", "0x%" G_GINT64_MODIFIER "x", self->status.read_pointer);
+		property(self, "sink_rwp", "0x%" G_GINT64_MODIFIER "x",
+		         self->status.write_pointer);
+		property(self, "wrapped", "%s", self->status.full ? "yes" : "no");
+	}
+	if (self->plan->tsgen >= 0) {
+		property(self, "tsgen_start", "%" G_GUINT64_FORMAT, self->tsgen_start);
+		property(self, "tsgen_end", "%" G_GUINT64_FORMAT, self->tsgen_end);
+	}
+	if (self->counter_start != 0 || self->counter_end != 0) {
+		property(self, "counter_start", "%" G_GUINT64_FORMAT, self->counter_start);
+		property(self, "counter_end", "%" G_GUINT64_FORMAT, self->counter_end);
+	}
+	if (self->result->incomplete != NULL)
+		property(self, "incomplete", "%s", self->result->incomplete);
+	snapshot_writer_rates(self->writer, self->tsgen_hz, 0);
+	snapshot_writer_time(self->writer, SNAPSHOT_TIME_MEASURED);
+}
+
+static gboolean write_capture(struct session *self, GError **error)
+{
+	const struct board *board = self->plan->board;
+	enum board_kind kind = board_component(board, self->plan->sink)->kind;
+	g_autofree char *file = g_strdup_printf("%s.bin", name_of(self, self->plan->sink));
+	g_autofree char *buffer_name = g_ascii_strup(name_of(self, self->plan->sink), -1);
+	guint buffer;
+
+	report(self, SESSION_WRITE, 0, 0);
+	unlink(self->ballast_path);
+	/* Half a frame would shift all that is read after it. */
+	if (kind != BOARD_TPIU && self->result->trace_bytes % FRAME_BYTES != 0) {
+		self->result->trace_bytes -= self->result->trace_bytes % FRAME_BYTES;
+		if (ftruncate(self->trace_fd, (off_t)self->result->trace_bytes) != 0)
+			note(self, "%s: %s", self->trace_path, g_strerror(errno));
+	}
+	close(self->trace_fd);
+	self->trace_fd = -1;
+	buffer = snapshot_writer_buffer(self->writer, buffer_name, file,
+	                                kind == BOARD_TPIU ? SNAPSHOT_FORMAT_DSTREAM_CORESIGHT
+	                                                   : SNAPSHOT_FORMAT_CORESIGHT);
+	for (guint i = 0; i < self->plan->sources->len; i++) {
+		const struct session_source *source = source_at(self, i);
+		g_autofree char *name = g_ascii_strup(name_of(self, source->component), -1);
+		guint device = snapshot_writer_device(self->writer, SNAPSHOT_CLASS_TRACE_SOURCE,
+		                                      name, source->core < 0 ? "STM" : "ETM4");
+
+		write_registers(self, source->component, device);
+		snapshot_writer_link_buffer(self->writer, device, buffer);
+		if (source->core >= 0) {
+			g_autofree char *core = g_strdup_printf("cpu_%d", source->core);
+			guint core_device = snapshot_writer_device(
+				self->writer, SNAPSHOT_CLASS_CORE, core, board->core_type);
+
+			snapshot_writer_link_core(self->writer, core_device, device);
+		}
+	}
+	write_properties(self);
+	return snapshot_writer_finish(self->writer, error);
+}
+
+
+
+/* `why` ended the drain early: what there is, is kept. */
+static void mark_incomplete(struct session *self, const GError *why)
+{
+	self->result->incomplete =
+		g_strdup_printf("%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes: %s",
+	                        self->result->trace_bytes, self->status.used_bytes, why->message);
+	/* One line of an ini file. */
+	g_strdelimit(self->result->incomplete, "\r\n", ' ');
+}
+
+static gboolean run_phases(struct session *self, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(GError) left = NULL;
+	gboolean stopped = FALSE, drained = FALSE, ok;
+
+	ok = check(self, &cause) && program(self, &cause) && run(self, &cause);
+	if (ok) {
+		stopped = stop_trace(self, &cause);
+		drained = stopped && drain(self, &cause);
+	}
+	if (!leave(self, stopped, &left)) {
+		note(self, "%s", left->message);
+		if (cause == NULL)
+			cause = g_error_copy(left);
+		else
+			g_prefix_error(&cause, "(%s) ", left->message);
+	}
+	if (!drained && self->result->trace_bytes > 0)
+		mark_incomplete(self, cause);
+	if (drained || self->result->trace_bytes > 0) {
+		g_autoptr(GError) write_error = NULL;
+
+		if (!write_capture(self, &write_error)) {
+			g_clear_pointer(&self->result->incomplete, g_free);
+			if (cause == NULL)
+				cause = g_steal_pointer(&write_error);
+		}
+	}
+	if (cause == NULL)
+		return TRUE;
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return FALSE;
+}
+
+void session_result_clear(struct session_result *result)
+{
+	g_clear_pointer(&result->incomplete, g_free);
+	g_clear_pointer(&result->write_log, g_free);
+	g_clear_pointer(&result->notes, g_ptr_array_unref);
+}
+
+gboolean session_run(const struct session_plan *plan, const struct session_config *config,
+                     struct link *link, GCancellable *stop, session_progress_fn progress,
+                     gpointer progress_data, struct session_result *result, GError **error)
+{
+	struct session self = { .plan = plan, .config = config, .stop = stop, .progress = progress,
+		                .progress_data = progress_data, .result = result, .trace_fd = -1 };
+	gboolean ok = FALSE;
+
+	*result = (struct session_result){ .notes = g_ptr_array_new_with_free_func(g_free) };
+	access_init(&self.access, link, plan->board);
+	self.access.cancellable = stop;
+	self.skip = g_new0(gboolean, plan->components->len + 1);
+	self.registers = g_array_new(FALSE, TRUE, sizeof(struct saved_register));
+	/* First of all: a capture that cannot be written need not be made. */
+	self.writer = snapshot_writer_new(config->out_dir, error);
+	if (self.writer != NULL && open_trace(&self, error))
+		ok = run_phases(&self, error);
+	result->write_log = g_strdup(self.access.log->str);
+	if (self.trace_fd >= 0)
+		close(self.trace_fd);
+	if (self.ballast_path != NULL)
+		unlink(self.ballast_path);
+	g_clear_pointer(&self.writer, snapshot_writer_free);
+	g_free(self.trace_path);
+	g_free(self.ballast_path);
+	g_array_unref(self.registers);
+	g_free(self.skip);
+	access_deinit(&self.access);
+	return ok;
+}
