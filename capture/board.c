@@ -9,10 +9,17 @@ enum {
 };
 
 static const char *const kind_names[] = {
-	[BOARD_ETM4] = "etm4",     [BOARD_ETF] = "etf",     [BOARD_ETR] = "etr",
-	[BOARD_FUNNEL] = "funnel", [BOARD_REPLICATOR] = "replicator",
-	[BOARD_TPIU] = "tpiu",     [BOARD_STM] = "stm",     [BOARD_TSGEN] = "tsgen",
-	[BOARD_CTI] = "cti",       [BOARD_DEBUG] = "debug", [BOARD_PMU] = "pmu",
+	[BOARD_ETM4] = "etm4",
+	[BOARD_ETF] = "etf",
+	[BOARD_ETR] = "etr",
+	[BOARD_FUNNEL] = "funnel",
+	[BOARD_REPLICATOR] = "replicator",
+	[BOARD_TPIU] = "tpiu",
+	[BOARD_STM] = "stm",
+	[BOARD_TSGEN] = "tsgen",
+	[BOARD_CTI] = "cti",
+	[BOARD_DEBUG] = "debug",
+	[BOARD_PMU] = "pmu",
 	[BOARD_ROM] = "rom",
 };
 
@@ -229,9 +236,10 @@ static gboolean parse_component(struct parser *self, const char *group, GError *
 	struct fact where;
 
 	if (!parse_kind(kind, &component.kind))
-		return malformed(self, error, group, "kind", kind,
-		                 "etm4, etf, etr, funnel, replicator, tpiu, stm, tsgen, cti, debug, "
-		                 "pmu or rom");
+		return malformed(
+			self, error, group, "kind", kind,
+			"etm4, etf, etr, funnel, replicator, tpiu, stm, tsgen, cti, debug, "
+			"pmu or rom");
 	if (!get_number(self, group, "offset", self->board->window_bytes - 4096, FALSE, &offset,
 	                &component.confidence, error) ||
 	    !get_number(self, group, "part", 0xFFF, TRUE, &part, NULL, error) ||
@@ -345,7 +353,8 @@ static gboolean parse_cti(struct parser *self, const char *group, GError **error
 	gint cti = board_find(self->board, group + strlen("cti "));
 
 	if (cti < 0 || board_component(self->board, (guint)cti)->kind != BOARD_CTI)
-		return malformed(self, error, group, "(group)", group, "[cti NAME] of a cti component");
+		return malformed(self, error, group, "(group)", group,
+		                 "[cti NAME] of a cti component");
 	for (guint i = 0; keys[i] != NULL; i++) {
 		struct board_cti_line line = { .cti = (guint)cti };
 		gboolean out = g_str_has_prefix(keys[i], "out");
@@ -403,7 +412,8 @@ static gboolean parse_head(struct parser *self, GError **error)
 	board->core_type = g_key_file_get_string(self->file, "board", "core_type", NULL);
 	if (board->name == NULL || board->title == NULL || board->core_type == NULL)
 		return malformed(self, error, "board", "name, title, core_type", NULL, "words");
-	if (!get_number(self, "board", "core_hz", G_MAXUINT64, TRUE, &board->core_hz, NULL, error) ||
+	if (!get_number(self, "board", "core_hz", G_MAXUINT64, TRUE, &board->core_hz, NULL,
+	                error) ||
 	    !get_number(self, "window", "cpu", G_MAXUINT64, FALSE, &board->window[LINK_VIEW_CPU],
 	                NULL, error) ||
 	    !get_number(self, "window", "external", G_MAXUINT64, TRUE,
@@ -456,7 +466,8 @@ struct board *board_parse(const char *text, gssize len_bytes, const char *file, 
 	g_autoptr(Board) board = board_new();
 	struct parser parser = { key_file, file, board };
 
-	if (!g_key_file_load_from_data(key_file, text, len_bytes < 0 ? strlen(text) : (gsize)len_bytes,
+	if (!g_key_file_load_from_data(key_file, text,
+	                               len_bytes < 0 ? strlen(text) : (gsize)len_bytes,
 	                               G_KEY_FILE_NONE, &cause)) {
 		g_set_error(error, BOARD_ERROR, BOARD_ERROR_MALFORMED, "%s: %s", file,
 		            cause->message);
@@ -469,13 +480,15 @@ struct board *board_parse(const char *text, gssize len_bytes, const char *file, 
 
 static char *find_file(const char *name)
 {
-	const char *dirs[] = { g_getenv("HVSCOPE_BOARDS"), HVSCOPE_BOARDS_DIR, HVSCOPE_BOARDS_SOURCE };
+	const char *dirs[] = { g_getenv("HVSCOPE_BOARDS"), HVSCOPE_BOARDS_DIR,
+		               HVSCOPE_BOARDS_SOURCE };
 	g_autofree char *file = g_strconcat(name, ".board", NULL);
 
 	if (strchr(name, '/') != NULL)
 		return g_strdup(name);
 	for (guint i = 0; i < G_N_ELEMENTS(dirs); i++) {
-		g_autofree char *path = dirs[i] != NULL ? g_build_filename(dirs[i], file, NULL) : NULL;
+		g_autofree char *path =
+			dirs[i] != NULL ? g_build_filename(dirs[i], file, NULL) : NULL;
 
 		if (path != NULL && g_file_test(path, G_FILE_TEST_IS_REGULAR))
 			return g_steal_pointer(&path);
@@ -492,10 +505,11 @@ struct board *board_load(const char *name, GError **error)
 	if (path != NULL)
 		mapped = g_mapped_file_new(path, FALSE, &cause);
 	if (mapped == NULL || g_mapped_file_get_length(mapped) > MAX_FILE_BYTES) {
-		g_set_error(error, BOARD_ERROR, BOARD_ERROR_NOT_FOUND,
-		            "no board '%s': %s; known ones are zynqmp and juno, or give the path of a "
-		            ".board file",
-		            name, cause != NULL ? cause->message : "no such board file");
+		g_set_error(
+			error, BOARD_ERROR, BOARD_ERROR_NOT_FOUND,
+			"no board '%s': %s; known ones are zynqmp and juno, or give the path of a "
+			".board file",
+			name, cause != NULL ? cause->message : "no such board file");
 		return NULL;
 	}
 	return board_parse(g_mapped_file_get_contents(mapped),

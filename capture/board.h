@@ -49,12 +49,12 @@ enum board_kind {
 struct board_component {
 	char *name;
 	enum board_kind kind;
-	guint32 offset; /* from the window's base */
-	guint16 part;   /* 12 bits of PIDR0/1; 0: not stated */
-	gint core;      /* of ETM, debug, CTI, PMU; -1 for the SoC's own */
+	guint32 offset;     /* from the window's base */
+	guint16 part;       /* 12 bits of PIDR0/1; 0: not stated */
+	gint core;          /* of ETM, debug, CTI, PMU; -1 for the SoC's own */
 	guint32 size_bytes; /* an ETF's RAM */
 	enum board_confidence confidence;
-	char *note;     /* the source, or NULL */
+	char *note; /* the source, or NULL */
 };
 
 /* One ATB connection. Where the sources disagree about the port, to_ports has more
@@ -79,7 +79,7 @@ struct board_clock {
 };
 
 struct board_cti_line {
-	guint cti;     /* component */
+	guint cti; /* component */
 	gboolean is_output;
 	guint index;   /* trigger number */
 	char *meaning; /* "etr.flushin" */
@@ -100,12 +100,12 @@ struct board {
 	guint64 window[2]; /* by enum link_view; CPU view always, external may be 0 */
 	guint64 window_bytes;
 	guint debug_ap, memory_ap;
-	GArray *components; /* struct board_component */
-	GArray *edges;      /* struct board_edge */
-	GArray *clocks;     /* struct board_clock */
-	GArray *cti_lines;  /* struct board_cti_line */
-	GArray *banks;      /* struct board_bank */
-	guint64 stimulus_pa; /* STM ports, 256 bytes each; 0: not stated */
+	GArray *components;        /* struct board_component */
+	GArray *edges;             /* struct board_edge */
+	GArray *clocks;            /* struct board_clock */
+	GArray *cti_lines;         /* struct board_cti_line */
+	GArray *banks;             /* struct board_bank */
+	guint64 stimulus_pa;       /* STM ports, 256 bytes each; 0: not stated */
 	guint64 system_counter_pa; /* low word of the count behind CNTVCT; 0: not stated */
 	enum board_confidence system_counter_confidence;
 };

@@ -89,12 +89,13 @@ static gboolean check_buffer(const struct session_plan *plan, const struct sessi
 	gboolean in_bank = FALSE;
 
 	if (buffer->len_bytes == 0)
-		return refuse(error,
-		              "the sink %s writes to memory and no reserved buffer was stated: an "
-		              "address that somebody owns would overwrite a domain. Reserve memory from "
-		              "the boot loader on (reserved-memory, in no domain's bank; docs/zcu102.md) "
-		              "and give it with --etr-buffer ADDRESS+SIZE",
-		              config->sink);
+		return refuse(
+			error,
+			"the sink %s writes to memory and no reserved buffer was stated: an "
+			"address that somebody owns would overwrite a domain. Reserve memory from "
+			"the boot loader on (reserved-memory, in no domain's bank; docs/zcu102.md) "
+			"and give it with --etr-buffer ADDRESS+SIZE",
+			config->sink);
 	if (buffer->len_bytes < MIN_BUFFER_BYTES || buffer->len_bytes > G_MAXUINT32 ||
 	    (buffer->start_pa & 0xFFF) != 0 || (buffer->len_bytes & 0xFFF) != 0 ||
 	    buffer->start_pa + buffer->len_bytes < buffer->start_pa)
@@ -122,8 +123,8 @@ static gboolean check_buffer(const struct session_plan *plan, const struct sessi
 			              "the buffer 0x%" G_GINT64_MODIFIER "x+0x%" G_GINT64_MODIFIER
 			              "x overlaps RAM in use at 0x%" G_GINT64_MODIFIER
 			              "x+0x%" G_GINT64_MODIFIER "x: it would overwrite its owner",
-			              buffer->start_pa, buffer->len_bytes, config->in_use[i].start_pa,
-			              config->in_use[i].len_bytes);
+			              buffer->start_pa, buffer->len_bytes,
+			              config->in_use[i].start_pa, config->in_use[i].len_bytes);
 	}
 	return TRUE;
 }
@@ -135,8 +136,8 @@ static gboolean choose_sink(struct session_plan *plan, const struct session_conf
 	const struct board_component *component;
 
 	if (sink < 0)
-		return refuse(error, "board %s has no component '%s' to be a sink", plan->board->name,
-		              config->sink);
+		return refuse(error, "board %s has no component '%s' to be a sink",
+		              plan->board->name, config->sink);
 	component = board_component(plan->board, (guint)sink);
 	plan->sink = (guint)sink;
 	switch (component->kind) {
@@ -233,15 +234,16 @@ static gboolean add_paths(struct session_plan *plan, GError **error)
 	for (guint i = 0; i < plan->sources->len; i++) {
 		const struct session_source *source =
 			&g_array_index(plan->sources, struct session_source, i);
-		g_autoptr(GArray) path = board_path(plan->board, source->component, plan->sink, error);
+		g_autoptr(GArray) path =
+			board_path(plan->board, source->component, plan->sink, error);
 
 		if (path == NULL)
 			return FALSE;
 		/* From the sink upstream, so that nothing arrives before its way is open. */
 		for (guint n = path->len; n > 0; n--) {
-			const struct board_edge *edge = &g_array_index(
-				plan->board->edges, struct board_edge,
-				g_array_index(path, guint, n - 1));
+			const struct board_edge *edge =
+				&g_array_index(plan->board->edges, struct board_edge,
+			                       g_array_index(path, guint, n - 1));
 			const struct board_component *from =
 				board_component(plan->board, edge->from);
 			const struct board_component *to = board_component(plan->board, edge->to);
@@ -278,12 +280,14 @@ static gboolean check_stop_core(const struct session_plan *plan,
 	if (config->stop_core < 0)
 		return TRUE;
 	if (board_find_of_core(plan->board, BOARD_CTI, config->stop_core) < 0)
-		return refuse(error, "board %s knows no CTI of core %d, so its halt cannot stop the "
-		                     "trace",
+		return refuse(error,
+		              "board %s knows no CTI of core %d, so its halt cannot stop the "
+		              "trace",
 		              plan->board->name, config->stop_core);
 	if (board_component(plan->board, plan->sink)->kind == BOARD_TPIU ||
 	    board_cti_output(plan->board, meaning) == NULL)
-		return refuse(error, "no CTI output of board %s reaches %s, so a halt cannot stop it",
+		return refuse(error,
+		              "no CTI output of board %s reaches %s, so a halt cannot stop it",
 		              plan->board->name, meaning);
 	return TRUE;
 }
@@ -378,7 +382,8 @@ void session_program_sources(struct program *program, const struct session_plan 
 			&g_array_index(plan->sources, struct session_source, i);
 
 		if (source->core < 0)
-			stm_program_start(program, source->component, source->trace_id, timestamp_hz);
+			stm_program_start(program, source->component, source->trace_id,
+			                  timestamp_hz);
 		else
 			etm4_program_start(program, source->component, &source->etm, &source->ids);
 	}

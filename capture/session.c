@@ -48,7 +48,7 @@ struct session {
 
 const char *session_phase_name(enum session_phase phase)
 {
-	static const char *const names[] = { "checking", "programming", "tracing",  "stopping",
+	static const char *const names[] = { "checking", "programming", "tracing", "stopping",
 		                             "draining", "restoring",   "writing" };
 
 	return names[phase];
@@ -80,8 +80,6 @@ static const char *name_of(const struct session *self, guint component)
 {
 	return board_component(self->plan->board, component)->name;
 }
-
-
 
 static gboolean clock_concerns(const struct session *self, const struct board_clock *clock)
 {
@@ -115,12 +113,13 @@ static gboolean check_clocks(struct session *self, GError **error)
 		}
 		if ((value & clock->mask) != 0)
 			continue;
-		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PROHIBITED,
-		            "clock %s is off: 0x%08" G_GINT64_MODIFIER
-		            "x reads 0x%08X, bit 0x%08X is 0 [%s: %s]; the boot loader must switch it "
-		            "on, hvscope writes no clock register",
-		            clock->name, clock->addr_pa, value, clock->mask,
-		            board_confidence_mark(clock->confidence), clock->note);
+		g_set_error(
+			error, CORESIGHT_ERROR, CORESIGHT_ERROR_PROHIBITED,
+			"clock %s is off: 0x%08" G_GINT64_MODIFIER
+			"x reads 0x%08X, bit 0x%08X is 0 [%s: %s]; the boot loader must switch it "
+			"on, hvscope writes no clock register",
+			clock->name, clock->addr_pa, value, clock->mask,
+			board_confidence_mark(clock->confidence), clock->note);
 		return FALSE;
 	}
 	return TRUE;
@@ -139,8 +138,9 @@ static gboolean check_path(struct session *self, GError **error)
 			if (!identity_read(&self->access, component, &found, NULL) ||
 			    !found.matches) {
 				self->skip[i] = TRUE;
-				note(self, "%s does not answer as part 0x%03X: taken as static, not "
-				           "programmed",
+				note(self,
+				     "%s does not answer as part 0x%03X: taken as static, not "
+				     "programmed",
 				     what->name, what->part);
 			}
 			continue;
@@ -210,8 +210,6 @@ static gboolean check(struct session *self, GError **error)
 	       check_sink(self, error) && check_path(self, error) && check_sources(self, error);
 }
 
-
-
 static gboolean read_counters(struct session *self, guint64 *tsgen, guint64 *counter,
                               GError **error)
 {
@@ -224,8 +222,8 @@ static gboolean read_counters(struct session *self, guint64 *tsgen, guint64 *cou
 		return FALSE;
 	if (board->system_counter_pa == 0 || !self->access.link->has_memory)
 		return TRUE;
-	if (link_read_block(self->access.link, LINK_SPACE_MEMORY, board->system_counter_pa, words, 2,
-	                    NULL))
+	if (link_read_block(self->access.link, LINK_SPACE_MEMORY, board->system_counter_pa, words,
+	                    2, NULL))
 		*counter = words[0] | (guint64)words[1] << 32;
 	else
 		note(self, "the system counter at 0x%" G_GINT64_MODIFIER "x [%s] does not answer",
@@ -268,10 +266,11 @@ static gboolean verify_source(struct session *self, const struct session_source 
 		return FALSE;
 	if ((value & mask) == expected)
 		return TRUE;
-	g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_IGNORED,
-	            "%s.%s (0x%03X) reads 0x%X after 0x%X was written: writes are ignored; is its lock "
-	            "held (OS lock, LAR), or did its power go?",
-	            name_of(self, source->component), name, reg, value & mask, expected);
+	g_set_error(
+		error, CORESIGHT_ERROR, CORESIGHT_ERROR_IGNORED,
+		"%s.%s (0x%03X) reads 0x%X after 0x%X was written: writes are ignored; is its lock "
+		"held (OS lock, LAR), or did its power go?",
+		name_of(self, source->component), name, reg, value & mask, expected);
 	return FALSE;
 }
 
@@ -298,8 +297,6 @@ static gboolean program(struct session *self, GError **error)
 	program_deinit(&sources);
 	return ok;
 }
-
-
 
 /* A trigger stops the sink by itself: it is ready while nobody stopped it. */
 static gboolean sink_stopped(struct session *self, gboolean *stopped, GError **error)
@@ -338,8 +335,8 @@ static gboolean run(struct session *self, GError **error)
 			if (stopped)
 				break;
 		}
-		guint64 left_us = self->config->for_us != 0 ? self->config->for_us - elapsed_us
-		                                            : G_MAXUINT64;
+		guint64 left_us =
+			self->config->for_us != 0 ? self->config->for_us - elapsed_us : G_MAXUINT64;
 		g_usleep((gulong)MIN(left_us, RUN_POLL_MS * 1000u));
 	}
 	/* The user's word ended the run; it shall not end the drain as well. */
@@ -365,9 +362,9 @@ static void save_etm_registers(struct session *self, const struct session_source
 		guint16 reg;
 		const char *name;
 	} plain[] = {
-		{ 0x010, "TRCCONFIGR" },  { 0x040, "TRCTRACEIDR" }, { 0x02C, "TRCSTALLCTLR" },
-		{ 0x030, "TRCTSCTLR" },   { 0x034, "TRCSYNCPR" },   { 0x038, "TRCCCCTLR" },
-		{ 0x080, "TRCVICTLR" },   { 0x084, "TRCVIIECTLR" }, { 0x088, "TRCVISSCTLR" },
+		{ 0x010, "TRCCONFIGR" },    { 0x040, "TRCTRACEIDR" }, { 0x02C, "TRCSTALLCTLR" },
+		{ 0x030, "TRCTSCTLR" },     { 0x034, "TRCSYNCPR" },   { 0x038, "TRCCCCTLR" },
+		{ 0x080, "TRCVICTLR" },     { 0x084, "TRCVIIECTLR" }, { 0x088, "TRCVISSCTLR" },
 		{ 0xFB8, "TRCAUTHSTATUS" },
 	};
 
@@ -411,8 +408,6 @@ static void save_registers(struct session *self)
 		save_register(self, source->component, 0xE90, "STMSYNCR");
 	}
 }
-
-
 
 static gboolean stop_trace(struct session *self, GError **error)
 {
@@ -504,8 +499,6 @@ static gboolean drain(struct session *self, GError **error)
 	return ok;
 }
 
-
-
 /* Whatever state things are in: sources off, sink off, links empty, then every register as it
  * was. With `clean`, trace was stopped in the right order before. */
 static gboolean leave(struct session *self, gboolean clean, GError **error)
@@ -547,8 +540,6 @@ static gboolean leave(struct session *self, gboolean clean, GError **error)
 	return TRUE;
 }
 
-
-
 static void write_registers(struct session *self, guint component, guint device)
 {
 	for (guint i = 0; i < self->registers->len; i++) {
@@ -587,8 +578,7 @@ static void write_properties(struct session *self)
 	if (board_component(self->plan->board, self->plan->sink)->kind != BOARD_TPIU) {
 		property(self, "sink_sts", "0x%X", self->status.sts);
 		property(self, "sink_rrp", "0x%" G_GINT64_MODIFIER "x", self->status.read_pointer);
-		property(self, "sink_rwp", "0x%" G_GINT64_MODIFIER "x",
-		         self->status.write_pointer);
+		property(self, "sink_rwp", "0x%" G_GINT64_MODIFIER "x", self->status.write_pointer);
 		property(self, "wrapped", "%s", self->status.full ? "yes" : "no");
 	}
 	if (self->plan->tsgen >= 0) {
@@ -646,8 +636,6 @@ static gboolean write_capture(struct session *self, GError **error)
 	return snapshot_writer_finish(self->writer, error);
 }
 
-
-
 /* `why` ended the drain early: what there is, is kept. */
 static void mark_incomplete(struct session *self, const GError *why)
 {
@@ -704,11 +692,16 @@ gboolean session_run(const struct session_plan *plan, const struct session_confi
                      struct link *link, GCancellable *stop, session_progress_fn progress,
                      gpointer progress_data, struct session_result *result, GError **error)
 {
-	struct session self = { .plan = plan, .config = config, .stop = stop, .progress = progress,
-		                .progress_data = progress_data, .result = result, .trace_fd = -1 };
+	struct session self = { .plan = plan,
+		                .config = config,
+		                .stop = stop,
+		                .progress = progress,
+		                .progress_data = progress_data,
+		                .result = result,
+		                .trace_fd = -1 };
 	gboolean ok = FALSE;
 
-	*result = (struct session_result){ .notes = g_ptr_array_new_with_free_func(g_free) };
+	*result = (struct session_result) { .notes = g_ptr_array_new_with_free_func(g_free) };
 	access_init(&self.access, link, plan->board);
 	self.access.cancellable = stop;
 	self.skip = g_new0(gboolean, plan->components->len + 1);

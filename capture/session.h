@@ -34,16 +34,16 @@ struct session_memory {
 
 struct session_config {
 	enum session_preset preset;
-	const char *sink;      /* component name: "etf1", "etf2", "etr", "tpiu" */
-	guint64 cores;         /* bit mask; 0: all that the board has */
-	gboolean with_stm;     /* the STM as well as the trace units */
-	guint64 filter_value;  /* VMID or context ID */
+	const char *sink;     /* component name: "etf1", "etf2", "etr", "tpiu" */
+	guint64 cores;        /* bit mask; 0: all that the board has */
+	gboolean with_stm;    /* the STM as well as the trace units */
+	guint64 filter_value; /* VMID or context ID */
 	struct etm4_range ranges[ETM4_MAX_RANGES];
 	guint n_ranges;
 	gboolean stall;
-	gboolean take;         /* take components that somebody else has left on */
-	guint64 for_us;        /* how long to trace; 0: until `stop`, or until a trigger */
-	gint stop_core;        /* stop when this core halts (CTI); -1: not */
+	gboolean take;  /* take components that somebody else has left on */
+	guint64 for_us; /* how long to trace; 0: until `stop`, or until a trigger */
+	gint stop_core; /* stop when this core halts (CTI); -1: not */
 	/* An ETR's buffer. len_bytes 0: not stated, and an ETR is refused. By giving it the
 	 * user states that it is reserved. */
 	struct session_memory buffer;
@@ -81,14 +81,14 @@ struct session_source {
 struct session_plan {
 	const struct board *board;
 	guint sink;
-	GArray *sources;      /* struct session_source */
-	GArray *components;   /* guint, from the sink to the sources, without those */
-	GArray *ports;        /* guint32, parallel: funnel ports, replicator output */
-	gint tsgen;           /* component, or -1 */
-	double rate_bytes_s;  /* expected, from published figures; 0: not known */
-	double window_s;      /* how long the sink lasts at that rate */
-	guint64 sink_bytes;   /* 0: does not fill (TPIU) */
-	GPtrArray *doubts;    /* facts marked [S] or [U] that the plan rests on, one line each */
+	GArray *sources;     /* struct session_source */
+	GArray *components;  /* guint, from the sink to the sources, without those */
+	GArray *ports;       /* guint32, parallel: funnel ports, replicator output */
+	gint tsgen;          /* component, or -1 */
+	double rate_bytes_s; /* expected, from published figures; 0: not known */
+	double window_s;     /* how long the sink lasts at that rate */
+	guint64 sink_bytes;  /* 0: does not fill (TPIU) */
+	GPtrArray *doubts;   /* facts marked [S] or [U] that the plan rests on, one line each */
 };
 
 struct session_result {

@@ -23,7 +23,7 @@ GQuark coresight_error_quark(void)
 
 void access_init(struct access *self, struct link *link, const struct board *board)
 {
-	*self = (struct access){ .link = link, .board = board, .wait_ms = DEFAULT_WAIT_MS };
+	*self = (struct access) { .link = link, .board = board, .wait_ms = DEFAULT_WAIT_MS };
 	self->journal = g_array_new(FALSE, FALSE, sizeof(struct journal_entry));
 	self->log = g_string_new(NULL);
 }
@@ -137,10 +137,11 @@ static gboolean run_wait(struct access *self, const struct program_op *op, GErro
 			break;
 		g_usleep(500);
 	}
-	g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_TIMEOUT,
-	            "%s.%s (0x%03X) did not become 0x%X (mask 0x%X) within %u ms, last read 0x%08X: %s",
-	            board_component(self->board, op->component)->name, op->name, op->reg, op->value,
-	            op->mask, self->wait_ms, value, op->hint);
+	g_set_error(
+		error, CORESIGHT_ERROR, CORESIGHT_ERROR_TIMEOUT,
+		"%s.%s (0x%03X) did not become 0x%X (mask 0x%X) within %u ms, last read 0x%08X: %s",
+		board_component(self->board, op->component)->name, op->name, op->reg, op->value,
+		op->mask, self->wait_ms, value, op->hint);
 	return FALSE;
 }
 
@@ -156,7 +157,8 @@ static gboolean run_unlock(struct access *self, const struct program_op *op, GEr
 	if ((after & LSR_LOCKED) != 0 && (after & LSR_IMPLEMENTED) != 0) {
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_LOCKED,
 		            "%s stays locked: LAR (0xFB0) was given 0x%08X and LSR (0xFB4) reads "
-		            "0x%X; another agent locks it, or this address is not a CoreSight component",
+		            "0x%X; another agent locks it, or this address is not a CoreSight "
+		            "component",
 		            board_component(self->board, op->component)->name, op->value, after);
 		return FALSE;
 	}

@@ -18,14 +18,14 @@
 GQuark coresight_error_quark(void);
 
 enum coresight_error {
-	CORESIGHT_ERROR_ACCESS,     /* a register could not be read or written */
-	CORESIGHT_ERROR_TIMEOUT,    /* a status never came */
-	CORESIGHT_ERROR_IDENTITY,   /* another component than the board file says */
+	CORESIGHT_ERROR_ACCESS,   /* a register could not be read or written */
+	CORESIGHT_ERROR_TIMEOUT,  /* a status never came */
+	CORESIGHT_ERROR_IDENTITY, /* another component than the board file says */
 	CORESIGHT_ERROR_LOCKED,
 	CORESIGHT_ERROR_PROHIBITED, /* authentication, power, clock */
 	CORESIGHT_ERROR_IN_USE,
-	CORESIGHT_ERROR_IGNORED,    /* what was written does not read back */
-	CORESIGHT_ERROR_PLAN,       /* the board cannot do what was asked for */
+	CORESIGHT_ERROR_IGNORED, /* what was written does not read back */
+	CORESIGHT_ERROR_PLAN,    /* the board cannot do what was asked for */
 	CORESIGHT_ERROR_CANCELLED,
 };
 

@@ -32,8 +32,8 @@ static void ids_derive(struct etm4_ids *ids)
 
 void etm4_ids_assume_a53(struct etm4_ids *ids)
 {
-	static const guint32 known[14] = { 0x28000EA1, 0x4100F402, 0x00000488, 0x0D7B0004,
-		                           0x11170004, 0x284708C0 };
+	static const guint32 known[14] = { 0x28000EA1, 0x4100F402, 0x00000488,
+		                           0x0D7B0004, 0x11170004, 0x284708C0 };
 
 	memset(ids, 0, sizeof *ids);
 	memcpy(ids->idr, known, sizeof known);
@@ -64,12 +64,12 @@ gboolean etm4_ids_fit(const struct etm4_ids *ids, const char *name, struct etm4_
 		pairs = 1;
 	if (pairs > ids->n_address_pairs)
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
-		            "%s: %u address ranges asked for, TRCIDR4 (0x%08X) says it has %u", name,
-		            pairs, ids->idr[4], ids->n_address_pairs);
+		            "%s: %u address ranges asked for, TRCIDR4 (0x%08X) says it has %u",
+		            name, pairs, ids->idr[4], ids->n_address_pairs);
 	else if (config->filter == ETM4_FILTER_VMID && ids->n_vmids == 0)
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
-		            "%s cannot filter by VMID: TRCIDR4 (0x%08X) has no VMID comparator", name,
-		            ids->idr[4]);
+		            "%s cannot filter by VMID: TRCIDR4 (0x%08X) has no VMID comparator",
+		            name, ids->idr[4]);
 	else if (config->filter == ETM4_FILTER_CONTEXT_ID && ids->n_context_ids == 0)
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
 		            "%s cannot filter by context ID: TRCIDR4 (0x%08X) has no comparator",
@@ -96,23 +96,26 @@ gboolean etm4_check(struct access *access, guint component, gboolean take, GErro
 	    !access_read(access, component, TRCPRGCTLR, "TRCPRGCTLR", &control, error))
 		return FALSE;
 	if ((power & 1) == 0) {
-		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PROHIBITED,
-		            "%s is not powered: TRCPDSR (0x314) reads 0x%X; is its core up? Boot with "
-		            "all cores on and without CPU idle states (cpuidle.off=1)",
-		            name, power);
+		g_set_error(
+			error, CORESIGHT_ERROR, CORESIGHT_ERROR_PROHIBITED,
+			"%s is not powered: TRCPDSR (0x314) reads 0x%X; is its core up? Boot with "
+			"all cores on and without CPU idle states (cpuidle.off=1)",
+			name, power);
 		return FALSE;
 	}
 	if ((authentication >> 2 & 3) != 3) {
-		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PROHIBITED,
-		            "%s may not trace non-secure code: TRCAUTHSTATUS (0xFB8) reads 0x%X, bits "
-		            "[3:2] are not 0b11 (NIDEN is low); the boot loader must enable non-secure "
-		            "non-invasive debug",
-		            name, authentication);
+		g_set_error(
+			error, CORESIGHT_ERROR, CORESIGHT_ERROR_PROHIBITED,
+			"%s may not trace non-secure code: TRCAUTHSTATUS (0xFB8) reads 0x%X, bits "
+			"[3:2] are not 0b11 (NIDEN is low); the boot loader must enable non-secure "
+			"non-invasive debug",
+			name, authentication);
 		return FALSE;
 	}
 	if ((control & 1) != 0 && !take) {
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_IN_USE,
-		            "%s is tracing already (TRCPRGCTLR reads 1): somebody else uses it, perhaps "
+		            "%s is tracing already (TRCPRGCTLR reads 1): somebody else uses it, "
+		            "perhaps "
 		            "Linux's coresight driver; stop that, or take it with --take",
 		            name);
 		return FALSE;

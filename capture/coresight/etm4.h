@@ -42,21 +42,21 @@ enum etm4_view_inst {
 };
 
 struct etm4_config {
-	guint32 config;      /* TRCCONFIGR */
-	guint32 view_inst;   /* TRCVICTLR */
-	guint8 trace_id;     /* 1 .. 0x6F */
-	guint sync_log2;     /* A-sync every 2^n bytes */
+	guint32 config;        /* TRCCONFIGR */
+	guint32 view_inst;     /* TRCVICTLR */
+	guint8 trace_id;       /* 1 .. 0x6F */
+	guint sync_log2;       /* A-sync every 2^n bytes */
 	guint cycle_threshold; /* TRCCCCTLR; raised to TRCIDR3's minimum by etm4_ids_fit */
-	gboolean stall;      /* stall the core rather than overflow: intrusive */
+	gboolean stall;        /* stall the core rather than overflow: intrusive */
 	struct etm4_range ranges[ETM4_MAX_RANGES];
-	guint n_ranges;      /* 0: all addresses */
+	guint n_ranges; /* 0: all addresses */
 	enum etm4_filter filter;
 	guint64 filter_value;
 };
 
 /* What the trace unit can do. */
 struct etm4_ids {
-	guint32 idr[14];     /* TRCIDR0 .. TRCIDR13 */
+	guint32 idr[14]; /* TRCIDR0 .. TRCIDR13 */
 	guint n_address_pairs;
 	guint n_context_ids, n_vmids;
 	guint n_resource_selectors;

@@ -38,8 +38,11 @@ void tpiu_program_start(struct program *program, guint component, guint width)
 
 void tpiu_program_stop(struct program *program, guint component)
 {
-	program_write(program, component, TPIU_FFCR, "FFCR", FFCR_STOP_ON_FLUSH);
-	program_write(program, component, TPIU_FFCR, "FFCR", FFCR_STOP_ON_FLUSH | FFCR_FLUSH);
+	/* Linux writes 0x1000 and 0x1040, which leaves continuous mode before the flush: good
+	 * enough to switch off, but the last bytes would come out unformatted. */
+	program_write(program, component, TPIU_FFCR, "FFCR", FFCR_STOP_ON_FLUSH | FFCR_CONTINUOUS);
+	program_write(program, component, TPIU_FFCR, "FFCR",
+	              FFCR_STOP_ON_FLUSH | FFCR_CONTINUOUS | FFCR_FLUSH);
 	program_wait(program, component, TPIU_FFSR, "FFSR", FFSR_STOPPED, FFSR_STOPPED,
 	             "the TPIU does not stop; is its trace clock on (DBG_TRACE_CTRL)?");
 }

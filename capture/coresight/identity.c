@@ -37,8 +37,9 @@ gboolean identity_read(struct access *access, guint component, struct identity *
 	found.part = pidr & 0xFFF;
 	found.designer = (guint16)((pidr4 & 0xF) << 7 | (pidr >> 12 & 0x7F));
 	found.revision = pidr >> 20 & 0xF;
-	found.matches = (found.cidr & ~CIDR_CLASS) == (CIDR_COMPONENT & ~CIDR_CLASS) &&
-	                (expected->part == 0 || found.part == expected->part);
+	found.matches =
+		(found.cidr & ~(guint32)CIDR_CLASS) == (CIDR_COMPONENT & ~(guint32)CIDR_CLASS) &&
+		(expected->part == 0 || found.part == expected->part);
 	*identity = found;
 	return TRUE;
 }
@@ -52,7 +53,7 @@ gboolean identity_check(struct access *access, guint component, GError **error)
 		return FALSE;
 	if (found.matches)
 		return TRUE;
-	if ((found.cidr & ~CIDR_CLASS) != (CIDR_COMPONENT & ~CIDR_CLASS))
+	if ((found.cidr & ~(guint32)CIDR_CLASS) != (CIDR_COMPONENT & ~(guint32)CIDR_CLASS))
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_IDENTITY,
 		            "%s at 0x%08" G_GINT64_MODIFIER "x: no CoreSight component there: CIDR "
 		            "reads 0x%08X, expected 0x%08X; wrong board file, or its clock is off",

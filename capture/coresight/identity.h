@@ -8,12 +8,12 @@
 #include "capture/coresight/access.h"
 
 struct identity {
-	guint32 cidr;      /* 0xB105900D for a CoreSight component, 0xB105100D for a ROM table */
+	guint32 cidr; /* 0xB105900D for a CoreSight component, 0xB105100D for a ROM table */
 	guint16 part;
-	guint16 designer;  /* JEP106: continuation << 7 | code; Arm is 0x23B */
+	guint16 designer; /* JEP106: continuation << 7 | code; Arm is 0x23B */
 	guint8 revision;
 	guint32 devtype;
-	gboolean matches;  /* the preamble is right, and the part where the board states one */
+	gboolean matches; /* the preamble is right, and the part where the board states one */
 };
 
 /* Fails only where the registers cannot be read. */

@@ -19,8 +19,11 @@ void program_deinit(struct program *self)
 void program_write(struct program *self, guint component, guint16 reg, const char *name,
                    guint32 value)
 {
-	struct program_op op = { .kind = PROGRAM_WRITE, .component = component, .reg = reg,
-		                 .name = name, .value = value };
+	struct program_op op = { .kind = PROGRAM_WRITE,
+		                 .component = component,
+		                 .reg = reg,
+		                 .name = name,
+		                 .value = value };
 
 	g_array_append_val(self->ops, op);
 }
@@ -35,8 +38,12 @@ void program_command(struct program *self, guint component, guint16 reg, const c
 void program_modify(struct program *self, guint component, guint16 reg, const char *name,
                     guint32 mask, guint32 value)
 {
-	struct program_op op = { .kind = PROGRAM_MODIFY, .component = component, .reg = reg,
-		                 .name = name, .mask = mask, .value = value };
+	struct program_op op = { .kind = PROGRAM_MODIFY,
+		                 .component = component,
+		                 .reg = reg,
+		                 .name = name,
+		                 .mask = mask,
+		                 .value = value };
 
 	g_array_append_val(self->ops, op);
 }
@@ -44,24 +51,35 @@ void program_modify(struct program *self, guint component, guint16 reg, const ch
 void program_wait(struct program *self, guint component, guint16 reg, const char *name,
                   guint32 mask, guint32 value, const char *hint)
 {
-	struct program_op op = { .kind = PROGRAM_WAIT, .component = component, .reg = reg,
-		                 .name = name, .mask = mask, .value = value, .hint = hint };
+	struct program_op op = { .kind = PROGRAM_WAIT,
+		                 .component = component,
+		                 .reg = reg,
+		                 .name = name,
+		                 .mask = mask,
+		                 .value = value,
+		                 .hint = hint };
 
 	g_array_append_val(self->ops, op);
 }
 
 void program_unlock(struct program *self, guint component)
 {
-	struct program_op op = { .kind = PROGRAM_UNLOCK, .component = component, .reg = LAR,
-		                 .name = "LAR", .value = LOCK_KEY };
+	struct program_op op = { .kind = PROGRAM_UNLOCK,
+		                 .component = component,
+		                 .reg = LAR,
+		                 .name = "LAR",
+		                 .value = LOCK_KEY };
 
 	g_array_append_val(self->ops, op);
 }
 
 void program_os_unlock(struct program *self, guint component)
 {
-	struct program_op op = { .kind = PROGRAM_OS_UNLOCK, .component = component,
-		                 .reg = TRCOSLAR, .name = "TRCOSLAR", .value = 0 };
+	struct program_op op = { .kind = PROGRAM_OS_UNLOCK,
+		                 .component = component,
+		                 .reg = TRCOSLAR,
+		                 .name = "TRCOSLAR",
+		                 .value = 0 };
 
 	g_array_append_val(self->ops, op);
 }
@@ -79,8 +97,7 @@ char *program_text(const struct program *self, const struct board *board)
 		if (op->kind == PROGRAM_WAIT)
 			g_string_append_printf(text, "wait %08X == %08X\n", op->mask, op->value);
 		else if (op->kind == PROGRAM_MODIFY)
-			g_string_append_printf(text, "= old & %08X | %08X\n", ~op->mask,
-			                       op->value);
+			g_string_append_printf(text, "= old & %08X | %08X\n", ~op->mask, op->value);
 		else
 			g_string_append_printf(text, "= %08X\n", op->value);
 	}

@@ -49,10 +49,11 @@ gboolean tmc_check(struct access *access, guint component, gboolean take, GError
 		return FALSE;
 	if ((control & 1) == 0 || take)
 		return TRUE;
-	g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_IN_USE,
-	            "%s is on already (CTL reads 1): somebody else uses it, perhaps Linux's coresight "
-	            "driver; stop that, or take it with --take",
-	            board_component(access->board, component)->name);
+	g_set_error(
+		error, CORESIGHT_ERROR, CORESIGHT_ERROR_IN_USE,
+		"%s is on already (CTL reads 1): somebody else uses it, perhaps Linux's coresight "
+		"driver; stop that, or take it with --take",
+		board_component(access->board, component)->name);
 	return FALSE;
 }
 
@@ -168,9 +169,11 @@ gboolean tmc_read_status(struct access *access, guint component, struct tmc_stat
 	    found.write_pointer < base || found.write_pointer > base + found.size_bytes) {
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_ACCESS,
 		            "%s: RRP 0x%" G_GINT64_MODIFIER "x and RWP 0x%" G_GINT64_MODIFIER
-		            "x are not in its buffer of %" G_GUINT64_FORMAT " bytes at 0x%" G_GINT64_MODIFIER
+		            "x are not in its buffer of %" G_GUINT64_FORMAT
+		            " bytes at 0x%" G_GINT64_MODIFIER
 		            "x; was the target reset during the capture?",
-		            tmc->name, found.read_pointer, found.write_pointer, found.size_bytes, base);
+		            tmc->name, found.read_pointer, found.write_pointer, found.size_bytes,
+		            base);
 		return FALSE;
 	}
 	found.used_bytes = found.full ? found.size_bytes : found.write_pointer - found.read_pointer;
@@ -194,9 +197,10 @@ static gboolean drain_fifo(struct access *access, guint component, const struct 
 			return FALSE;
 		if (!link_read_fifo(access->link, access_address(access, component, TMC_RRD),
 		                    RRD_EMPTY, words, FIFO_WORDS, &n, error)) {
-			g_prefix_error(error, "draining %s.RRD (0x010) after %" G_GUINT64_FORMAT
-			               " bytes: ",
-			               name, done);
+			g_prefix_error(
+				error,
+				"draining %s.RRD (0x010) after %" G_GUINT64_FORMAT " bytes: ", name,
+				done);
 			return FALSE;
 		}
 		/* Twice the RAM means that the end mark never comes. */
@@ -255,7 +259,8 @@ gboolean tmc_drain(struct access *access, guint component, const struct tmc_stat
 	if (status->memory_error) {
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_ACCESS,
 		            "etr: STS (0x00C) reads 0x%X: a memory error (bit 5), so its buffer at "
-		            "0x%" G_GINT64_MODIFIER "x holds no trace; is that memory reachable for the "
+		            "0x%" G_GINT64_MODIFIER
+		            "x holds no trace; is that memory reachable for the "
 		            "ETR (SMMU, XMPU, non-secure)?",
 		            status->sts, buffer_pa);
 		return FALSE;

@@ -358,7 +358,9 @@ gboolean sim_component_access(struct sim_component *component, gboolean write, g
 	gboolean locked = self->stuck_lock || (!external && !self->unlocked);
 
 	if (write && reg == LAR) {
-		self->unlocked = *value == LOCK_KEY;
+		/* The lock is the CPU side's; the debug port neither needs nor changes it. */
+		if (!external)
+			self->unlocked = *value == LOCK_KEY;
 		return TRUE;
 	}
 	if (!write && reg == LSR) {

@@ -14,7 +14,7 @@ static const char configuration[] = "adapter driver remote_bitbang\n"
 				    "telnet_port disabled\n"
 				    "tcl_port 0\n"
 				    "source [find target/xilinx_zynqmp.cfg]\n"
-				    "target create uscale.apb mem_ap -dap uscale.dap -ap-num 1\n"
+				    "%s\n"
 				    "%s\n"
 				    "init\n";
 
@@ -39,6 +39,12 @@ static guint16 wait_for_port(const char *log_path)
 
 gboolean fixture_init(struct fixture *self, const char *extra)
 {
+	return fixture_init_view(self, extra, TRUE);
+}
+
+gboolean fixture_init_view(struct fixture *self, const char *extra, gboolean with_apb)
+{
+	static const char apb[] = "target create uscale.apb mem_ap -dap uscale.dap -ap-num 1";
 	g_autofree char *program = g_find_program_in_path("openocd");
 	g_autofree char *socket_path = NULL;
 	g_autofree char *config_path = NULL;
@@ -60,7 +66,8 @@ gboolean fixture_init(struct fixture *self, const char *extra)
 	self->soc = sim_soc_new();
 	self->server = sim_server_new(self->soc, socket_path);
 	g_assert_nonnull(self->server);
-	config = g_strdup_printf(configuration, self->dir, extra != NULL ? extra : "");
+	config = g_strdup_printf(configuration, self->dir, with_apb ? apb : "",
+	                         extra != NULL ? extra : "");
 	g_assert_true(g_file_set_contents(config_path, config, -1, NULL));
 	launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDERR_MERGE);
 	g_subprocess_launcher_set_stdout_file_path(launcher, log_path);

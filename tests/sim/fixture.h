@@ -20,6 +20,8 @@ struct fixture {
 /* FALSE after g_test_skip where there is no openocd. `extra` are further lines of
  * OpenOCD configuration, or NULL. */
 gboolean fixture_init(struct fixture *self, const char *extra);
+/* As above; with_apb FALSE leaves OpenOCD the AXI access port only (the CPU's view). */
+gboolean fixture_init_view(struct fixture *self, const char *extra, gboolean with_apb);
 void fixture_deinit(struct fixture *self);
 /* A link to the running OpenOCD; aborts the test on failure. */
 struct link *fixture_link(const struct fixture *self);

@@ -91,7 +91,12 @@ void formatter_push(struct formatter *self, guint8 id, guint8 byte)
 
 void formatter_flush(struct formatter *self)
 {
-	while (self->has_pending || self->position != 0)
+	if (!self->has_pending && self->position == 0)
+		return;
+	/* A frame has an odd number of places: the padding that comes after it is dropped. */
+	do
 		formatter_push(self, 0, 0);
+	while (self->position != 0 || (self->has_pending && self->pending_id != 0));
+	self->has_pending = FALSE;
 	self->id = -1;
 }

@@ -164,6 +164,11 @@ static gboolean bus_access(gpointer data, guint ap, gboolean write, guint64 addr
 	}
 	if (addr >= CPU_BASE && addr < (guint64)CPU_BASE + SIM_WINDOW_BYTES)
 		return window_access(soc, write, FALSE, (guint32)addr - CPU_BASE, value);
+	if (!write && (addr & ~7ull) == 0xFF260008) {
+		/* The count behind CNTVCT, at another rate than TSGEN's. */
+		*value = (guint32)((soc->counter / 4) >> ((addr & 4) != 0 ? 32 : 0));
+		return TRUE;
+	}
 	clock = clock_register(soc, addr);
 	if (clock == NULL)
 		return ram_access(soc, write, addr, size, value);

@@ -1,0 +1,285 @@
+/* Whole captures of the simulated board through a real OpenOCD: what comes out is what the
+ * trace units and the STM were given, byte for byte, and nothing stays changed. */
+#include "capture/session.h"
+#include "capture/snapshot.h"
+#include "tests/sim/fixture.h"
+#include "tests/sim/streams.h"
+
+#include <string.h>
+
+enum {
+	FIRST_ID = 0x10,
+	ALL_BYTES = 200000,
+	STM_ID = 0x30,
+};
+
+static char *data_path(const char *name)
+{
+	const char *data = g_getenv("HVSCOPE_DATA");
+	g_autofree char *fallback =
+		g_build_filename(g_getenv("HVSCOPE_SOURCE_ROOT"), "../shared/data", NULL);
+
+	return g_build_filename(data != NULL ? data : fallback, "captures", name, NULL);
+}
+
+/* What each source emits: one ID's bytes of a recording of real hardware. */
+static const struct {
+	guint source;
+	const char *file;
+	guint8 id;
+} recordings[] = {
+	{ 0, "juno-uname-002/trace.bin", 0x16 },
+	{ 1, "juno_r1_1/cstrace.bin", 0x10 },
+	{ 2, "juno_r1_1/cstrace.bin", 0x13 },
+	{ 3, "juno_r1_1/cstrace.bin", 0x11 },
+	{ SIM_SOURCE_STM, "stm_only/cstraceitm.bin", 0x20 },
+};
+
+static gboolean feed(struct fixture *f, gsize max_bytes)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(recordings); i++) {
+		g_autofree char *path = data_path(recordings[i].file);
+		g_autofree char *bytes = NULL;
+		gsize len_bytes;
+		struct streams streams;
+
+		if (!g_file_get_contents(path, &bytes, &len_bytes, NULL)) {
+			g_test_skip("the recorded captures are not here (HVSCOPE_DATA)");
+			return FALSE;
+		}
+		streams_init(&streams);
+		streams_split(&streams, (const guint8 *)bytes, len_bytes);
+
+		const GByteArray *stream = streams.of_id[recordings[i].id];
+		g_autoptr(GBytes) fed = g_bytes_new(stream->data, MIN(stream->len, max_bytes));
+
+		g_assert_cmpuint(stream->len, >, 0);
+		g_mutex_lock(&f->soc->lock);
+		sim_soc_feed(f->soc, recordings[i].source, fed, FALSE);
+		g_mutex_unlock(&f->soc->lock);
+		streams_deinit(&streams);
+	}
+	return TRUE;
+}
+
+static void assert_suffix(const GByteArray *captured, const GByteArray *fed, gboolean wrapped)
+{
+	if (!wrapped)
+		g_assert_cmpuint(captured->len, ==, fed->len);
+	g_assert_cmpuint(captured->len, <=, fed->len);
+	if (captured->len > 0)
+		g_assert_cmpint(
+			memcmp(captured->data, fed->data + fed->len - captured->len, captured->len),
+			==, 0);
+}
+
+/* What is in the file, against what the model's sink wrote and its sources emitted. */
+static void assert_same_trace(struct fixture *f, const struct session_config *config,
+                              const struct session_result *result)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Snapshot) snapshot = snapshot_open(config->out_dir, &error);
+	struct sim_component *sink;
+	struct streams streams;
+	gboolean port = strcmp(config->sink, "tpiu") == 0;
+
+	g_assert_no_error(error);
+	g_assert_cmpuint(snapshot->n_buffers, ==, 1);
+	g_autoptr(GMappedFile) file = snapshot_buffer_map(&snapshot->buffers[0], &error);
+	const guint8 *bytes = (const guint8 *)g_mapped_file_get_contents(file);
+	gsize len_bytes = g_mapped_file_get_length(file);
+
+	g_assert_cmpuint(len_bytes, ==, result->trace_bytes);
+	g_assert_cmpuint(len_bytes, >, 0);
+	g_mutex_lock(&f->soc->lock);
+	sink = sim_soc_find(f->soc, config->sink);
+	g_assert_cmpuint(len_bytes, <=, sink->written->len);
+	g_assert_cmpint(
+		memcmp(bytes, sink->written->data + sink->written->len - len_bytes, len_bytes), ==,
+		0);
+	streams_init(&streams);
+	if (port)
+		streams_split_port(&streams, bytes, len_bytes);
+	else
+		streams_split(&streams, bytes, len_bytes);
+	for (guint i = 0; i < SIM_N_CORES; i++) {
+		if (config->preset != SESSION_PRESET_STM)
+			assert_suffix(streams.of_id[FIRST_ID + i], f->soc->sources[i].emitted,
+			              result->wrapped);
+	}
+	if (config->preset == SESSION_PRESET_STM)
+		assert_suffix(streams.of_id[STM_ID], f->soc->sources[SIM_SOURCE_STM].emitted,
+		              result->wrapped);
+	streams_deinit(&streams);
+	g_mutex_unlock(&f->soc->lock);
+}
+
+/* The analyser at the TPIU's pins. */
+static void record_port(struct fixture *f, const char *path)
+{
+	struct sim_component *tpiu;
+
+	g_mutex_lock(&f->soc->lock);
+	tpiu = sim_soc_find(f->soc, "tpiu");
+	g_assert_true(g_file_set_contents(path, (const char *)tpiu->written->data,
+	                                  (gssize)tpiu->written->len, NULL));
+	g_mutex_unlock(&f->soc->lock);
+}
+
+struct analyser {
+	struct fixture *f;
+	const char *path;
+};
+
+static void analyser_progress(gpointer data, enum session_phase phase, guint64 done, guint64 total)
+{
+	const struct analyser *analyser = data;
+
+	(void)done;
+	(void)total;
+	if (phase == SESSION_DRAIN && analyser->path != NULL)
+		record_port(analyser->f, analyser->path);
+}
+
+static void capture_once(struct fixture *f, struct session_config *config, const char *name,
+                         gboolean wraps)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Board) board = board_load("zynqmp", &error);
+	g_autofree char *dir = g_build_filename(f->dir, name, NULL);
+	g_autofree char *port_file = g_build_filename(f->dir, "port.bin", NULL);
+	g_autofree char *before = NULL;
+	g_autofree char *after = NULL;
+	struct analyser analyser = { f, NULL };
+	struct session_result result;
+
+	g_assert_no_error(error);
+	config->out_dir = dir;
+	if (strcmp(config->sink, "tpiu") == 0)
+		config->tpiu_file = analyser.path = port_file;
+	g_autoptr(SessionPlan) plan = session_plan_new(board, config, &error);
+
+	g_assert_no_error(error);
+	g_mutex_lock(&f->soc->lock);
+	before = sim_soc_state(f->soc);
+	g_mutex_unlock(&f->soc->lock);
+	struct link *link = fixture_link(f);
+
+	session_run(plan, config, link, NULL, analyser_progress, &analyser, &result, &error);
+	link_close(link);
+	g_assert_no_error(error);
+	g_assert_null(result.incomplete);
+	g_assert_cmpint(result.wrapped, ==, wraps);
+	assert_same_trace(f, config, &result);
+	fixture_assert_no_violations(f);
+	g_mutex_lock(&f->soc->lock);
+	after = sim_soc_state(f->soc);
+	g_mutex_unlock(&f->soc->lock);
+	g_assert_cmpstr(after, ==, before);
+	session_result_clear(&result);
+}
+
+struct sink_case {
+	const char *sink;
+	enum session_preset preset;
+	gsize feed_bytes;
+	gsize buffer_bytes;
+	gboolean wraps;
+};
+
+/* Twice in a row without a reset in between. */
+static void test_sink(gconstpointer data)
+{
+	const struct sink_case *c = data;
+	struct session_config config = { .preset = c->preset,
+		                         .sink = c->sink,
+		                         .stop_core = -1,
+		                         .for_us = 150000,
+		                         .buffer = { 0x60000000, c->buffer_bytes } };
+	struct fixture f;
+
+	if (!fixture_init(&f, NULL))
+		return;
+	if (feed(&f, c->feed_bytes)) {
+		capture_once(&f, &config, "first", c->wraps);
+		capture_once(&f, &config, "second", c->wraps);
+	}
+	fixture_deinit(&f);
+}
+
+/* The AXI access port alone: the CPU's view, where the software lock holds. */
+static void test_cpu_view(void)
+{
+	struct session_config config = {
+		.preset = SESSION_PRESET_FULL, .sink = "etf2", .stop_core = -1, .for_us = 100000
+	};
+	struct fixture f;
+
+	if (!fixture_init_view(&f, NULL, FALSE))
+		return;
+	if (feed(&f, 1500))
+		capture_once(&f, &config, "cpu-view", FALSE);
+	fixture_deinit(&f);
+}
+
+/* Core 1 halts; over the CTIs that stops the ETR long before the time is up. */
+static gpointer halt_later(gpointer data)
+{
+	struct fixture *f = data;
+
+	g_usleep(700000);
+	g_mutex_lock(&f->soc->lock);
+	sim_soc_core_halted(f->soc, 1);
+	g_mutex_unlock(&f->soc->lock);
+	return NULL;
+}
+
+static void test_stop_on_halt(void)
+{
+	struct session_config config = { .preset = SESSION_PRESET_EXITS,
+		                         .sink = "etr",
+		                         .stop_core = 1,
+		                         .for_us = 30000000,
+		                         .buffer = { 0x60000000, 1 << 20 } };
+	struct fixture f;
+
+	if (!fixture_init(&f, NULL))
+		return;
+	if (feed(&f, ALL_BYTES)) {
+		GThread *thread = g_thread_new("halt", halt_later, &f);
+		gint64 start_us = g_get_monotonic_time();
+
+		capture_once(&f, &config, "halt", FALSE);
+		g_assert_cmpint(g_get_monotonic_time() - start_us, <, 25000000);
+		g_thread_join(thread);
+	}
+	fixture_deinit(&f);
+}
+
+static const struct sink_case cases[] = {
+	{ "etf1", SESSION_PRESET_FULL, 700, 0, FALSE },
+	{ "etf1", SESSION_PRESET_FULL, ALL_BYTES, 0, TRUE },
+	{ "etf2", SESSION_PRESET_FULL, 1500, 0, FALSE },
+	{ "etf2", SESSION_PRESET_FULL, ALL_BYTES, 0, TRUE },
+	{ "etr", SESSION_PRESET_FULL, ALL_BYTES, 1 << 20, FALSE },
+	{ "etr", SESSION_PRESET_EXITS, ALL_BYTES, 16384, TRUE },
+	{ "tpiu", SESSION_PRESET_SCHEDULE, ALL_BYTES, 0, FALSE },
+	{ "etf2", SESSION_PRESET_STM, 4000, 0, FALSE },
+	{ "etr", SESSION_PRESET_STM, ALL_BYTES, 16384, TRUE },
+};
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *name =
+			g_strdup_printf("/sim/capture/%s-%s%s", cases[i].sink,
+		                        cases[i].preset == SESSION_PRESET_STM ? "stm" : "etm",
+		                        cases[i].wraps ? "-wrapped" : "");
+
+		g_test_add_data_func(name, &cases[i], test_sink);
+	}
+	g_test_add_func("/sim/capture/cpu-view", test_cpu_view);
+	g_test_add_func("/sim/capture/stop-on-halt", test_stop_on_halt);
+	return g_test_run();
+}
