@@ -142,8 +142,12 @@ static gboolean target_is_free(const char *dir, GError **error)
 	g_autoptr(GDir) list = NULL;
 	struct stat info;
 
-	if (lstat(dir, &info) != 0 && errno == ENOENT)
-		return TRUE;
+	if (lstat(dir, &info) != 0) {
+		if (errno == ENOENT)
+			return TRUE;
+		set_io_error(error, "looking for", dir, errno);
+		return FALSE;
+	}
 	list = g_dir_open(dir, 0, NULL);
 	if (list != NULL && g_dir_read_name(list) == NULL)
 		return TRUE;
@@ -424,8 +428,8 @@ void snapshot_writer_file(struct snapshot_writer *self, const char *file, gconst
 	g_autofree char *path = snapshot_writer_path(self, file);
 	g_autoptr(GError) error = NULL;
 
-	if (path != NULL && !write_file(path, bytes, len_bytes, &error))
-		writer_fail(self, "%s", error->message);
+	if (path != NULL && !write_file(path, bytes, len_bytes, &error) && self->error == NULL)
+		self->error = g_steal_pointer(&error);
 }
 
 static gboolean write_ini(struct snapshot_writer *self, const char *name, const GString *text,

@@ -2,7 +2,9 @@
 
 #include <glib/gstdio.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tests/capture/snapshot-text.h"
 
@@ -57,24 +59,15 @@ static void add_etm4_regs(struct snapshot_writer *writer, guint etm, guint trace
 	snapshot_writer_reg(writer, etm, "TRCIDR2", 0x488);
 }
 
-static void test_everything(void)
+/* Two cores with their ETMs, an STM, a memory, two buffers, dumps and all of capture.ini. */
+static void write_everything(struct snapshot_writer *writer)
 {
-	g_autofree char *folder = folder_new();
-	g_autofree char *dir = g_build_filename(folder, "run1", NULL);
-	g_autofree char *with_slash = g_strconcat(dir, "/", NULL);
-	g_autoptr(GError) error = NULL;
-	g_autoptr(SnapshotWriter) writer = snapshot_writer_new(with_slash, &error);
-	g_autoptr(Snapshot) snapshot = NULL;
-	g_autofree char *text = NULL;
-	g_autofree char *names = NULL;
 	g_autofree char *streamed = NULL;
 	guint cores[2];
 	guint etm[2];
 	guint stm;
 	guint buffers[2];
-	guint64 value;
 
-	g_assert_no_error(error);
 	for (guint i = 0; i < 2; i++) {
 		g_autofree char *core_name = g_strdup_printf("cpu_%u", i);
 		g_autofree char *etm_name = g_strdup_printf("ETM %u", i);
@@ -107,6 +100,22 @@ static void test_everything(void)
 	snapshot_writer_file(writer, "stm.bin", "01234567", 8);
 	streamed = snapshot_writer_path(writer, "mem/ram.bin");
 	g_assert_true(g_file_set_contents(streamed, "abcdefgh", 8, NULL));
+}
+
+static void test_everything(void)
+{
+	g_autofree char *folder = folder_new();
+	g_autofree char *dir = g_build_filename(folder, "run1", NULL);
+	g_autofree char *with_slash = g_strconcat(dir, "/", NULL);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(SnapshotWriter) writer = snapshot_writer_new(with_slash, &error);
+	g_autoptr(Snapshot) snapshot = NULL;
+	g_autofree char *text = NULL;
+	g_autofree char *names = NULL;
+	guint64 value;
+
+	g_assert_no_error(error);
+	write_everything(writer);
 	g_assert_false(g_file_test(dir, G_FILE_TEST_EXISTS));
 	g_assert_true(snapshot_writer_finish(writer, &error));
 	g_assert_no_error(error);
@@ -133,6 +142,36 @@ static void test_everything(void)
 	g_assert_cmphex(snapshot->cores[0]->dumps[0].address, ==, 0x80000000);
 	g_assert_cmpuint(snapshot->cores[0]->dumps[0].length, ==, 4);
 	g_assert_cmpuint(snapshot->cores[0]->dumps[0].offset, ==, 2);
+	remove_all(folder);
+}
+
+/* A full disk, played by a limit on the size of files: an error, and nothing stays. */
+static void test_no_space(void)
+{
+	g_autofree char *folder = folder_new();
+	g_autofree char *dir = g_build_filename(folder, "run1", NULL);
+	g_autofree guint8 *bytes = g_malloc0(65536);
+	struct snapshot_writer *writer = snapshot_writer_new(dir, NULL);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *names = NULL;
+	struct rlimit before;
+	struct rlimit small;
+
+	g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &before), ==, 0);
+	small = before;
+	small.rlim_cur = 16384;
+	signal(SIGXFSZ, SIG_IGN);
+	g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &small), ==, 0);
+	write_everything(writer);
+	snapshot_writer_file(writer, "big.bin", bytes, 65536);
+	g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &before), ==, 0);
+	signal(SIGXFSZ, SIG_DFL);
+	g_assert_false(snapshot_writer_finish(writer, &error));
+	g_assert_error(error, SNAPSHOT_ERROR, SNAPSHOT_ERROR_IO);
+	g_assert_nonnull(strstr(error->message, "big.bin failed: File too large"));
+	snapshot_writer_free(writer);
+	names = names_in(folder);
+	g_assert_cmpstr(names, ==, "");
 	remove_all(folder);
 }
 
@@ -447,6 +486,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/snapshot-writer/everything", test_everything);
+	g_test_add_func("/snapshot-writer/no-space", test_no_space);
 	g_test_add_func("/snapshot-writer/dropped", test_dropped);
 	g_test_add_func("/snapshot-writer/target", test_target);
 	g_test_add_func("/snapshot-writer/race", test_race);
