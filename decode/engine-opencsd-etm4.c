@@ -74,8 +74,9 @@ static struct trace_context etm4_context(struct engine_etm4 *self, const ocsd_et
 		.secure = !packet->context.NS,
 		.has_vmid = self->has_vmid,
 		.has_context_id = self->has_context_id,
-		.vmid = packet->context.VMID,
-		.context_id = packet->context.ctxtID,
+		/* OpenCSD leaves a field that was never traced as the memory was. */
+		.vmid = self->has_vmid ? packet->context.VMID : 0,
+		.context_id = self->has_context_id ? packet->context.ctxtID : 0,
 	};
 }
 

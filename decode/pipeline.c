@@ -170,7 +170,20 @@ static void choose_timestamp_hz(struct decode_result *result)
 	}
 }
 
-/* Timestamps where any source has one, else cycles, else bytes. The reference tick is
+/* A generator that stands still gives timestamps but no time. */
+static gboolean timestamps_move(const struct decode_source *source)
+{
+	const GArray *anchors = source->timebase.anchors;
+
+	for (guint i = 1; i < anchors->len; i++) {
+		if (g_array_index(anchors, struct time_anchor, i).ticks !=
+		    g_array_index(anchors, struct time_anchor, 0).ticks)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Timestamps where any source has some that move, else cycles, else bytes. The reference tick is
  * one from the middle of the source with the most: a corrupt first or last one then
  * moves nothing. */
 static void choose_basis(struct decode_result *result)
@@ -183,7 +196,7 @@ static void choose_basis(struct decode_result *result)
 	time->core_hz = result->snapshot->has_core_hz ? result->snapshot->core_hz : 0;
 	for (guint i = 0; i < result->sources->len; i++) {
 		const struct decode_source *source = result->sources->pdata[i];
-		const guint n = source->timebase.anchors->len;
+		const guint n = timestamps_move(source) ? source->timebase.anchors->len : 0;
 
 		if (n > most) {
 			most = n;
