@@ -1,6 +1,7 @@
 #include "capture/snapshot.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/capture/snapshot-fixture.h"
 
@@ -247,6 +248,33 @@ static void test_map(void)
 	g_assert_error(error, SNAPSHOT_ERROR, SNAPSHOT_ERROR_NOT_FOUND);
 }
 
+/* A trace file of 8 GiB is opened and mapped without being read. */
+static void test_huge(void)
+{
+	const gint64 size_bytes = G_GINT64_CONSTANT(8) << 30;
+	g_autofree char *dir = snapshot_fixture_new();
+	g_autofree char *path = g_build_filename(dir, "a.bin", NULL);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Snapshot) snapshot = NULL;
+	GMappedFile *map;
+
+	if (truncate(path, size_bytes) != 0) {
+		snapshot_fixture_remove(dir);
+		g_test_skip("no sparse files of 8 GiB in the temporary directory");
+		return;
+	}
+	snapshot = snapshot_open(dir, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(snapshot->buffers[0].size_bytes, ==, (guint64)size_bytes);
+	map = snapshot_buffer_map(&snapshot->buffers[0], &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(g_mapped_file_get_length(map), ==, (gsize)size_bytes);
+	g_assert_cmpint(g_mapped_file_get_contents(map)[15], ==, 'f');
+	g_assert_cmpint(g_mapped_file_get_contents(map)[size_bytes - 1], ==, 0);
+	g_mapped_file_unref(map);
+	snapshot_fixture_remove(dir);
+}
+
 /* Without [source_buffers] a single buffer is every source's; without [trace] there is none. */
 static void test_defaults(void)
 {
@@ -325,6 +353,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/snapshot/links", test_links);
 	g_test_add_func("/snapshot/dumps", test_dumps);
 	g_test_add_func("/snapshot/map", test_map);
+	g_test_add_func("/snapshot/huge", test_huge);
 	g_test_add_func("/snapshot/defaults", test_defaults);
 	g_test_add_func("/snapshot/protocols", test_protocols);
 	g_test_add_func("/snapshot/big", test_big);
