@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
+	&verb_decode,
 	&verb_info,
 	&verb_report,
 	&verb_version,

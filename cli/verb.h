@@ -21,6 +21,7 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct verb verb_decode;
 extern const struct verb verb_info;
 extern const struct verb verb_report;
 extern const struct verb verb_version;

@@ -1,0 +1,131 @@
+#include "cli/verb.h"
+
+#include "analysis/account.h"
+#include "base/system-file.h"
+#include "cli/format.h"
+#include "decode/pipeline.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	JOBS_MAX = 256,
+	BAR_WIDTH = 30
+};
+
+/* Set by SIGINT; decoding then stops at its next report of progress. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* The second SIGINT kills: SA_RESETHAND. */
+static void interrupt_catch(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+}
+
+static gboolean show_progress(guint64 done_bytes, guint64 total_bytes, gpointer data)
+{
+	const gboolean terminal = *(const gboolean *)data;
+	const double share = total_bytes > 0 ? (double)done_bytes / (double)total_bytes : 1;
+	char bar[BAR_WIDTH + 1];
+
+	if (interrupted)
+		return FALSE;
+	if (!terminal)
+		return TRUE;
+	for (guint i = 0; i < BAR_WIDTH; i++)
+		bar[i] = i < (guint)(share * BAR_WIDTH) ? '#' : '.';
+	bar[BAR_WIDTH] = '\0';
+	g_printerr("\rdecoding [%s] %3.0f%%", bar, share * 100);
+	return TRUE;
+}
+
+static void clear_progress(gboolean terminal)
+{
+	if (terminal)
+		g_printerr("\r%*s\r", BAR_WIDTH + 20, "");
+}
+
+static int print_summary(const char *path)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(recording_reader) reader = recording_reader_new(path, &error);
+	struct account account;
+
+	if (reader == NULL || !account_init(&account, reader, &error))
+		return verb_fail("decode", error);
+	{
+		g_autofree char *name = format_text(path);
+		g_autofree char *window = format_duration(account.window_ns);
+		g_autofree char *traced = format_share(account.coverage, 1);
+
+		g_print("%s: %s of %" G_GSIZE_FORMAT " core%s, %s traced; next: hvscope report "
+		        "time %s\n",
+		        name, window, account.n_cores, account.n_cores == 1 ? "" : "s", traced,
+		        name);
+	}
+	account_deinit(&account);
+	return EXIT_CODE_DONE;
+}
+
+static int decode(const char *capture, const char *output, const char *system_path, guint jobs)
+{
+	g_autoptr(system_file) system = NULL;
+	g_autoptr(GError) error = NULL;
+	gboolean terminal = isatty(STDERR_FILENO) != 0;
+	struct decode_options options = { .jobs = jobs,
+		                          .progress = show_progress,
+		                          .progress_data = &terminal };
+	gboolean done;
+
+	if (system_path != NULL) {
+		system = system_file_load(system_path, &error);
+		if (system == NULL)
+			return verb_fail("decode", error);
+		options.system = system;
+	}
+	interrupt_catch();
+	done = decode_capture(capture, output, &options, &error);
+	clear_progress(terminal);
+	if (!done)
+		return verb_fail("decode", error);
+	return print_summary(output);
+}
+
+static int decode_run(int argc, char **argv)
+{
+	g_autofree char *output = NULL;
+	g_autofree char *system_path = NULL;
+	gint jobs = 0;
+	const GOptionEntry entries[] = {
+		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
+		  "the recording to write; an old one is replaced when all went well", "REC.hvs" },
+		{ "system", 0, 0, G_OPTION_ARG_FILENAME, &system_path,
+		  "names and tick rate of the traced system", "FILE" },
+		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &jobs,
+		  "threads to decode with (one a processor)", "N" },
+		G_OPTION_ENTRY_NULL
+	};
+
+	if (!verb_parse(&argc, &argv, "CAPTURE", "Decodes a capture directory into a recording.",
+	                entries))
+		return EXIT_CODE_USAGE;
+	if (argc != 2)
+		return verb_usage("decode", argc < 2 ? "no capture given" : "takes one capture");
+	if (output == NULL)
+		return verb_usage("decode", "no -o REC.hvs given");
+	if (jobs < 0 || jobs > JOBS_MAX)
+		return verb_usage("decode", "--jobs takes 0 to %d, not %d", JOBS_MAX, jobs);
+	return decode(argv[1], output, system_path, (guint)jobs);
+}
+
+const struct verb verb_decode = { "decode", "turn a capture into a recording", decode_run };
