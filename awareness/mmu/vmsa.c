@@ -2,19 +2,6 @@
 
 #include <string.h>
 
-/* What one stage needs to know to look up an address. */
-struct lookup {
-	uint8_t stage;
-	struct vmsa_range range;
-	unsigned output_bits;
-	gboolean high_output; /* 52-bit output addresses in the descriptors */
-	gboolean lpa2;
-	gboolean big_endian;
-	gboolean hierarchy; /* APTable and so on count */
-	gboolean sets_access_flag;
-	uint64_t mair;
-};
-
 /* Everything a walk carries along. */
 struct walker {
 	const struct vmsa_stage2 *stage2;
@@ -148,7 +135,7 @@ static unsigned input_bits(unsigned txsz, unsigned granule_bits, gboolean ds,
 
 static gboolean stage1_lookup(const struct vmsa_stage1 *stage1,
                               const struct vmsa_features *features, gboolean upper,
-                              struct lookup *out)
+                              struct vmsa_range *out)
 {
 	gboolean two = stage1->regime != VMSA_REGIME_EL2;
 	uint64_t tcr = stage1->tcr;
@@ -163,12 +150,12 @@ static gboolean stage1_lookup(const struct vmsa_stage1 *stage1,
 	ds = ds && granule != 16;
 	if (bits == 0)
 		return FALSE;
-	*out = (struct lookup) {
+	*out = (struct vmsa_range) {
 		.stage = 1,
-		.range = { .bits = bits,
-		           .granule_bits = granule,
-		           .first_va = upper ? ~mask_bits(bits) : 0,
-		           .start_level = stage1_start_level(bits, granule) },
+		.bits = bits,
+		.granule_bits = granule,
+		.first_va = upper ? ~mask_bits(bits) : 0,
+		.start_level = stage1_start_level(bits, granule),
 		.output_bits = output_bits(size, features, ds, granule),
 		.lpa2 = ds,
 		.big_endian = stage1->big_endian,
@@ -177,8 +164,7 @@ static gboolean stage1_lookup(const struct vmsa_stage1 *stage1,
 		.mair = stage1->mair,
 	};
 	out->high_output = out->output_bits > 48;
-	out->range.root =
-		root_of(upper ? stage1->ttbr1 : stage1->ttbr0, &out->range, out->high_output);
+	out->root = root_of(upper ? stage1->ttbr1 : stage1->ttbr0, out, out->high_output);
 	return TRUE;
 }
 
@@ -186,7 +172,7 @@ gboolean vmsa_stage1_range(const struct vmsa_stage1 *stage1, const struct vmsa_f
                            gboolean upper, struct vmsa_range *out)
 {
 	gboolean two = stage1->regime != VMSA_REGIME_EL2;
-	struct lookup lookup;
+	struct vmsa_range lookup;
 
 	if (!stage1->enabled || (upper && !two))
 		return FALSE;
@@ -194,7 +180,7 @@ gboolean vmsa_stage1_range(const struct vmsa_stage1 *stage1, const struct vmsa_f
 		return FALSE;
 	if (!stage1_lookup(stage1, features, upper, &lookup))
 		return FALSE;
-	*out = lookup.range;
+	*out = lookup;
 	return TRUE;
 }
 
@@ -212,9 +198,9 @@ static int stage2_start_level(const struct vmsa_stage2 *stage2, unsigned granule
 
 /* AArch64.S2InvalidSL and S2InconsistentSL: whether the start level fits the
  * implementation and the input size. */
-static gboolean stage2_valid(const struct lookup *lookup, const struct vmsa_features *features)
+static gboolean stage2_valid(const struct vmsa_range *lookup, const struct vmsa_features *features)
 {
-	const struct vmsa_range *range = &lookup->range;
+	const struct vmsa_range *range = lookup;
 	int level = range->start_level;
 	int stride = (int)range->granule_bits - 3;
 	int extra;
@@ -234,7 +220,7 @@ static gboolean stage2_valid(const struct lookup *lookup, const struct vmsa_feat
 }
 
 static gboolean stage2_lookup(const struct vmsa_stage2 *stage2,
-                              const struct vmsa_features *features, struct lookup *out)
+                              const struct vmsa_features *features, struct vmsa_range *out)
 {
 	uint64_t vtcr = stage2->vtcr;
 	unsigned granule = granule_of((unsigned)bits_of(vtcr, 15, 14), FALSE);
@@ -243,11 +229,11 @@ static gboolean stage2_lookup(const struct vmsa_stage2 *stage2,
 
 	if (bits == 0)
 		return FALSE;
-	*out = (struct lookup) {
+	*out = (struct vmsa_range) {
 		.stage = 2,
-		.range = { .bits = bits,
-		           .granule_bits = granule,
-		           .start_level = stage2_start_level(stage2, granule, ds) },
+		.bits = bits,
+		.granule_bits = granule,
+		.start_level = stage2_start_level(stage2, granule, ds),
 		.output_bits = output_bits((unsigned)bits_of(vtcr, 18, 16), features, ds, granule),
 		.lpa2 = ds,
 		.big_endian = stage2->big_endian,
@@ -258,18 +244,18 @@ static gboolean stage2_lookup(const struct vmsa_stage2 *stage2,
 	 * of the choices, and QEMU's. */
 	if (bits > out->output_bits || !stage2_valid(out, features))
 		return FALSE;
-	out->range.root = root_of(stage2->vttbr, &out->range, out->high_output);
+	out->root = root_of(stage2->vttbr, out, out->high_output);
 	return TRUE;
 }
 
 gboolean vmsa_stage2_range(const struct vmsa_stage2 *stage2, const struct vmsa_features *features,
                            struct vmsa_range *out)
 {
-	struct lookup lookup;
+	struct vmsa_range lookup;
 
 	if (!stage2->enabled || !stage2_lookup(stage2, features, &lookup))
 		return FALSE;
-	*out = lookup.range;
+	*out = lookup;
 	return TRUE;
 }
 
@@ -282,23 +268,24 @@ static gboolean fault(struct walker *w, enum vmsa_fault kind, unsigned stage, in
 }
 
 /* Where the output address of a descriptor is, down to `low` bits. */
-static uint64_t descriptor_address(const struct lookup *lookup, uint64_t descriptor, unsigned low)
+static uint64_t descriptor_address(const struct vmsa_range *lookup, uint64_t descriptor,
+                                   unsigned low)
 {
 	uint64_t address = bits_of(descriptor, lookup->lpa2 ? 49 : 47, 0) & ~mask_bits(low);
 
 	if (lookup->lpa2)
 		address |= bits_of(descriptor, 9, 8) << 50;
-	else if (lookup->high_output && lookup->range.granule_bits == 16)
+	else if (lookup->high_output && lookup->granule_bits == 16)
 		address = (address & ~(0xfull << 12)) | bits_of(descriptor, 15, 12) << 48;
 	return address;
 }
 
-static gboolean block_allowed(const struct lookup *lookup, const struct vmsa_features *features,
+static gboolean block_allowed(const struct vmsa_range *lookup, const struct vmsa_features *features,
                               int level)
 {
 	if (features->blocks_anywhere)
 		return level >= 0;
-	switch (lookup->range.granule_bits) {
+	switch (lookup->granule_bits) {
 	case 12:
 		return level == 1 || level == 2 || (level == 0 && lookup->lpa2);
 	case 14:
@@ -322,7 +309,7 @@ static void gather(struct hierarchy *h, uint64_t descriptor)
 	h->privileged_execute_never |= (descriptor >> 59 & 1) != 0;
 }
 
-static void fill_attributes(const struct lookup *lookup, const struct hierarchy *h,
+static void fill_attributes(const struct vmsa_range *lookup, const struct hierarchy *h,
                             uint64_t descriptor, unsigned size_bits, struct vmsa_attributes *out)
 {
 	*out = (struct vmsa_attributes) {
@@ -353,8 +340,9 @@ static gboolean translate_stage2(struct walker *w, struct ipa ipa, gboolean for_
                                  struct pa *out);
 
 /* Fetches one descriptor of `lookup` at `address`, through stage 2 for stage 1. */
-static gboolean fetch_descriptor(struct walker *w, const struct lookup *lookup, uint64_t address,
-                                 int level, gboolean for_table, uint64_t *descriptor)
+static gboolean fetch_descriptor(struct walker *w, const struct vmsa_range *lookup,
+                                 uint64_t address, int level, gboolean for_table,
+                                 uint64_t *descriptor)
 {
 	struct pa pa = { address };
 	uint64_t raw;
@@ -379,14 +367,36 @@ static gboolean fetch_descriptor(struct walker *w, const struct lookup *lookup, 
 	return TRUE;
 }
 
-static gboolean finish(struct walker *w, const struct lookup *lookup, const struct hierarchy *h,
+enum vmsa_entry vmsa_decode_entry(const struct vmsa_range *range,
+                                  const struct vmsa_features *features, uint64_t descriptor,
+                                  int level, uint64_t *address, struct vmsa_attributes *attributes)
+{
+	static const struct hierarchy none;
+	unsigned size_bits =
+		range->granule_bits + (unsigned)(3 - level) * (range->granule_bits - 3);
+	gboolean leaf = level == 3 || (descriptor & 2) == 0;
+
+	if ((descriptor & 1) == 0 || (level == 3 && (descriptor & 2) == 0) ||
+	    (leaf && level < 3 && !block_allowed(range, features, level)))
+		return VMSA_ENTRY_INVALID;
+	*address = descriptor_address(range, descriptor, range->granule_bits);
+	if (*address >> range->output_bits != 0)
+		return VMSA_ENTRY_INVALID;
+	if (!leaf)
+		return VMSA_ENTRY_TABLE;
+	*address &= ~mask_bits(size_bits);
+	fill_attributes(range, &none, descriptor, size_bits, attributes);
+	return VMSA_ENTRY_LEAF;
+}
+
+static gboolean finish(struct walker *w, const struct vmsa_range *lookup, const struct hierarchy *h,
                        uint64_t input, uint64_t descriptor, int level, uint64_t *output,
                        struct vmsa_attributes *attributes)
 {
-	unsigned stride = lookup->range.granule_bits - 3;
-	unsigned size_bits = lookup->range.granule_bits + (unsigned)(3 - level) * stride;
+	unsigned stride = lookup->granule_bits - 3;
+	unsigned size_bits = lookup->granule_bits + (unsigned)(3 - level) * stride;
 	/* A 64 KiB page's upper address bits are below its size. */
-	uint64_t address = descriptor_address(lookup, descriptor, lookup->range.granule_bits);
+	uint64_t address = descriptor_address(lookup, descriptor, lookup->granule_bits);
 
 	if (address >> lookup->output_bits != 0)
 		return fault(w, VMSA_FAULT_ADDRESS_SIZE, lookup->stage, level);
@@ -397,21 +407,20 @@ static gboolean finish(struct walker *w, const struct lookup *lookup, const stru
 	return TRUE;
 }
 
-static gboolean walk_tables(struct walker *w, const struct lookup *lookup, uint64_t input,
+static gboolean walk_tables(struct walker *w, const struct vmsa_range *lookup, uint64_t input,
                             gboolean for_table, uint64_t *output, int *level_out,
                             struct vmsa_attributes *attributes)
 {
-	unsigned stride = lookup->range.granule_bits - 3;
-	uint64_t table = lookup->range.root;
-	int level = lookup->range.start_level;
-	unsigned index_bits =
-		lookup->range.bits - lookup->range.granule_bits - (unsigned)(3 - level) * stride;
+	unsigned stride = lookup->granule_bits - 3;
+	uint64_t table = lookup->root;
+	int level = lookup->start_level;
+	unsigned index_bits = lookup->bits - lookup->granule_bits - (unsigned)(3 - level) * stride;
 	struct hierarchy h = { 0 };
 
 	if (table >> lookup->output_bits != 0)
 		return fault(w, VMSA_FAULT_ADDRESS_SIZE, lookup->stage, 0);
 	for (;; level++, index_bits = stride) {
-		unsigned shift = lookup->range.granule_bits + (unsigned)(3 - level) * stride;
+		unsigned shift = lookup->granule_bits + (unsigned)(3 - level) * stride;
 		uint64_t index = input >> shift & mask_bits(index_bits);
 		uint64_t descriptor;
 
@@ -427,7 +436,7 @@ static gboolean walk_tables(struct walker *w, const struct lookup *lookup, uint6
 				return fault(w, VMSA_FAULT_TRANSLATION, lookup->stage, level);
 			return finish(w, lookup, &h, input, descriptor, level, output, attributes);
 		}
-		table = descriptor_address(lookup, descriptor, lookup->range.granule_bits);
+		table = descriptor_address(lookup, descriptor, lookup->granule_bits);
 		if (table >> lookup->output_bits != 0)
 			return fault(w, VMSA_FAULT_ADDRESS_SIZE, lookup->stage, level);
 		if (lookup->hierarchy)
@@ -439,12 +448,12 @@ static gboolean translate_stage2(struct walker *w, struct ipa ipa, gboolean for_
                                  struct pa *out)
 {
 	struct vmsa_attributes attributes = { 0 };
-	struct lookup lookup;
+	struct vmsa_range lookup;
 	gboolean done;
 	int level = 0;
 
 	if (!stage2_lookup(w->stage2, w->features, &lookup) ||
-	    (lookup.range.bits < 64 && ipa.value >> lookup.range.bits != 0))
+	    (lookup.bits < 64 && ipa.value >> lookup.bits != 0))
 		done = fault(w, VMSA_FAULT_TRANSLATION, 2, 0);
 	else
 		done = walk_tables(w, &lookup, ipa.value, for_table, &out->value, &level,
@@ -515,17 +524,17 @@ static gboolean translate_stage1(struct walker *w, const struct vmsa_stage1 *sta
 	gboolean upper = two && (va >> 55 & 1) != 0;
 	gboolean ignored;
 	uint64_t address = without_tag(stage1, va, upper, &ignored);
-	struct lookup lookup;
+	struct vmsa_range lookup;
 	int level;
 
 	if (!stage1->enabled)
 		return stage1_off(w, stage1, va);
 	if (!stage1_lookup(stage1, w->features, upper, &lookup) ||
-	    address >> lookup.range.bits != lookup.range.first_va >> lookup.range.bits ||
+	    address >> lookup.bits != lookup.first_va >> lookup.bits ||
 	    (two && (stage1->tcr >> (upper ? 23 : 7) & 1) != 0))
 		return fault(w, VMSA_FAULT_TRANSLATION, 1, 0);
-	return walk_tables(w, &lookup, address & mask_bits(lookup.range.bits), FALSE,
-	                   &w->out->ipa.value, &level, &w->out->stage1);
+	return walk_tables(w, &lookup, address & mask_bits(lookup.bits), FALSE, &w->out->ipa.value,
+	                   &level, &w->out->stage1);
 }
 
 void vmsa_walk_va(const struct vmsa_stage1 *stage1, const struct vmsa_stage2 *stage2,

@@ -125,19 +125,39 @@ void vmsa_walk_va(const struct vmsa_stage1 *stage1, const struct vmsa_stage2 *st
                   const struct vmsa_features *features, enum vmsa_access access, struct va va,
                   vmsa_fetch_fn fetch, gpointer data, struct vmsa_walk *out);
 
-/* The geometry of one range of a regime, for walking a whole table. FALSE where the
- * registers make no valid range. */
+/* One set of tables as the registers describe it, for going through all of it. */
 struct vmsa_range {
+	uint8_t stage;
 	uint64_t first_va; /* of the range: 0, or 2^64 - 2^bits for TTBR1 */
 	unsigned bits;     /* of input address */
 	unsigned granule_bits;
 	int start_level;
 	uint64_t root; /* IPA or PA of the first table */
+	unsigned output_bits;
+	gboolean high_output; /* 52-bit output addresses in the descriptors */
+	gboolean lpa2;
+	gboolean big_endian;
+	gboolean hierarchy; /* APTable and so on count */
+	gboolean sets_access_flag;
+	uint64_t mair;
 };
+
+/* FALSE where the registers make no valid range. */
 gboolean vmsa_stage1_range(const struct vmsa_stage1 *stage1, const struct vmsa_features *features,
                            gboolean upper, struct vmsa_range *out);
 gboolean vmsa_stage2_range(const struct vmsa_stage2 *stage2, const struct vmsa_features *features,
                            struct vmsa_range *out);
+
+enum vmsa_entry {
+	VMSA_ENTRY_INVALID,
+	VMSA_ENTRY_TABLE, /* *address is the next table */
+	VMSA_ENTRY_LEAF,  /* *address is the output, *attributes its own (no APTable) */
+};
+
+/* What one descriptor of the range says at `level`. */
+enum vmsa_entry vmsa_decode_entry(const struct vmsa_range *range,
+                                  const struct vmsa_features *features, uint64_t descriptor,
+                                  int level, uint64_t *address, struct vmsa_attributes *attributes);
 
 /* The VMID of VTTBR_EL2: 16 bits of it with VTCR_EL2.VS, else 8. */
 unsigned vmsa_vmid(uint64_t vttbr, uint64_t vtcr);

@@ -1,0 +1,30 @@
+/* guest-os.h: what awareness of an operating system provides
+ *
+ * One interface for Linux and FreeRTOS, so that listings, registers and the
+ * unwinder need not know which. Members may be NULL where the system has no such
+ * thing. Each takes the machine it was made for; none keeps what it returns.
+ */
+#pragma once
+
+#include "awareness/os/machine.h"
+
+struct guest_os {
+	const char *name; /* "Linux 6.1.0", "FreeRTOS"; owned */
+	/* Appends struct task *. What cannot be read becomes a gap of the machine and
+	 * the list ends or goes on without it. */
+	void (*list_tasks)(struct guest_os *self, struct machine *machine, GPtrArray *tasks);
+	/* The task that runs on the vCPU, by the system's own word. */
+	gboolean (*current)(struct guest_os *self, struct machine *machine, const struct vcpu *vcpu,
+	                    struct va *task, GError **error);
+	/* The registers that the system saved of a task that does not run: what it
+	 * does in the kernel, and what it will do in its own code. */
+	gboolean (*saved_registers)(struct guest_os *self, struct machine *machine,
+	                            const struct task *task, struct register_set *kernel,
+	                            struct register_set *user, GError **error);
+	/* The stack [low, high) of a task. */
+	gboolean (*stack)(struct guest_os *self, struct machine *machine, const struct task *task,
+	                  struct va *low, struct va *high, GError **error);
+	/* The system's log, oldest first. A new string. */
+	char *(*log)(struct guest_os *self, struct machine *machine, GError **error);
+	void (*free)(struct guest_os *self);
+};
