@@ -10,6 +10,7 @@ static const struct verb *const verbs[] = {
 	&verb_decode,
 	&verb_info,
 	&verb_report,
+	&verb_debug,
 	&verb_version,
 };
 

@@ -24,6 +24,7 @@ struct verb {
 extern const struct verb verb_decode;
 extern const struct verb verb_info;
 extern const struct verb verb_report;
+extern const struct verb verb_debug;
 extern const struct verb verb_version;
 
 /* Prints "hvscope VERB: MESSAGE" to stderr. Returns EXIT_CODE_FAILED. */

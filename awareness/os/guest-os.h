@@ -9,7 +9,8 @@
 #include "awareness/os/machine.h"
 
 struct guest_os {
-	const char *name; /* "Linux 6.1.0", "FreeRTOS"; owned */
+	char *name;   /* "Linux 6.1.0", "FreeRTOS" */
+	char *banner; /* what the system says of itself; NULL where it says nothing */
 	/* Appends struct task *. What cannot be read becomes a gap of the machine and
 	 * the list ends or goes on without it. */
 	void (*list_tasks)(struct guest_os *self, struct machine *machine, GPtrArray *tasks);

@@ -77,6 +77,7 @@ struct machine {
 	uint64_t vttbr;
 	char *state;      /* "running", "paused", "shut down (crash)", ... */
 	char *uuid;       /* NULL where there is none */
+	struct va va;     /* of the hypervisor\'s structure; 0 where there is none */
 	GPtrArray *vcpus; /* of struct vcpu * */
 	GPtrArray *tasks; /* of struct task *, NULL until they were asked for */
 	GPtrArray *gaps;  /* of char *: what could not be seen, and why */

@@ -290,6 +290,7 @@ static struct machine *read_domain(struct xen *self, struct va va, const uint64_
 	machine->name = g_strdup_printf("dom%d", machine->domain_id);
 	machine->vmid = (unsigned)fields[DOMAIN_VMID];
 	machine->vttbr = fields[DOMAIN_VTTBR];
+	machine->va = va;
 	machine->state = domain_state(fields);
 	machine->uuid = format_uuid(self, va);
 	make_physical(self, machine);
