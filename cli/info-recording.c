@@ -75,6 +75,8 @@ static void print_cores(const struct account *account)
 		table_add(table,
 		          format_share((double)core->attributed_ns, (double)account->window_ns));
 	}
+	if (account->n_cores == 0)
+		return;
 	g_print("\nCores\n\n");
 	table_print(table, 2);
 }
@@ -118,6 +120,26 @@ static gboolean print_count(const struct row_quality *row, gpointer data)
 	return TRUE;
 }
 
+static gboolean count_message(const struct row_stm *row, gpointer data)
+{
+	(void)row;
+	++*(guint64 *)data;
+	return TRUE;
+}
+
+static gboolean print_messages(recording_reader *reader, GError **error)
+{
+	guint64 messages = 0;
+	g_autofree char *number = NULL;
+
+	if (!recording_reader_stm(reader, count_message, &messages, error))
+		return FALSE;
+	number = format_count(messages);
+	if (messages > 0)
+		g_print("\nSTM messages: %s\n", number);
+	return TRUE;
+}
+
 static gboolean print_text(recording_reader *reader, const struct account *account, GError **error)
 {
 	gboolean any = FALSE;
@@ -126,9 +148,10 @@ static gboolean print_text(recording_reader *reader, const struct account *accou
 	print_facts(reader);
 	print_cores(account);
 	print_machines(reader);
-	if (!recording_reader_quality(reader, print_count, &any, error))
+	if (!print_messages(reader, error) ||
+	    !recording_reader_quality(reader, print_count, &any, error))
 		return FALSE;
-	report_print_coverage(account);
+	report_print_coverage(reader, account);
 	return TRUE;
 }
 
@@ -147,6 +170,7 @@ static gboolean json_count(const struct row_quality *row, gpointer data)
 static gboolean print_json(recording_reader *reader, const struct account *account, GError **error)
 {
 	g_autoptr(JsonBuilder) builder = json_builder_new();
+	guint64 messages = 0;
 
 	json_builder_begin_object(builder);
 	json_add_text(builder, "kind", "recording");
@@ -174,6 +198,9 @@ static gboolean print_json(recording_reader *reader, const struct account *accou
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
+	if (!recording_reader_stm(reader, count_message, &messages, error))
+		return FALSE;
+	json_add_int(builder, "stm_messages", (gint64)messages);
 	json_add_array(builder, "quality");
 	if (!recording_reader_quality(reader, json_count, builder, error))
 		return FALSE;

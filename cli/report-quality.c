@@ -9,7 +9,7 @@ enum {
 	EVENTS_SHOWN = 20
 };
 
-static void print_cores(const struct quality *quality)
+static void print_cores(const recording_reader *reader, const struct quality *quality)
 {
 	static const struct table_column columns[] = {
 		{ "Core" },          { "Source" },        { "Protocol" },
@@ -20,6 +20,8 @@ static void print_cores(const struct quality *quality)
 	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 	const double window_ns = (double)quality->account.window_ns;
 
+	if (quality->account.n_cores == 0)
+		return;
 	for (gsize i = 0; i < quality->account.n_cores; i++) {
 		const struct account_core *core = &quality->account.cores[i];
 		g_autofree char *name = names_core(core->core);
@@ -32,8 +34,8 @@ static void print_cores(const struct quality *quality)
 		table_add(table, format_share((double)core->untraced_ns, window_ns));
 		table_add(table, format_share((double)core->lost_ns, window_ns));
 		table_add(table, format_share((double)core->unknown_ns, window_ns));
-		table_add(table, format_duration(quality->uncertainty[i].mean_ns));
-		table_add(table, format_duration(quality->uncertainty[i].max_ns));
+		table_add(table, report_duration(reader, quality->uncertainty[i].mean_ns));
+		table_add(table, report_duration(reader, quality->uncertainty[i].max_ns));
 	}
 	g_print("\nCores\n\n");
 	table_print(table, 2);
@@ -51,7 +53,7 @@ static char *core_label(const struct quality *quality, guint core)
 	return g_strdup_printf("core %u", core);
 }
 
-static void print_gaps(const struct quality *quality)
+static void print_gaps(const recording_reader *reader, const struct quality *quality)
 {
 	static const struct table_column columns[] = {
 		{ "Core" },       { "Reason" },        { "Gaps", TRUE },
@@ -70,8 +72,8 @@ static void print_gaps(const struct quality *quality)
 		table_add(table, core_label(quality, gaps->core));
 		table_add(table, format_text(gaps->reason));
 		table_add(table, format_count(gaps->count));
-		table_add(table, format_duration(gaps->time_ns));
-		table_add(table, format_duration(gaps->longest_ns));
+		table_add(table, report_duration(reader, gaps->time_ns));
+		table_add(table, report_duration(reader, gaps->longest_ns));
 		table_add(table, format_count(gaps->bytes));
 	}
 	g_print("\nGaps: trace is missing, the time is nobody's\n\n");
@@ -240,11 +242,11 @@ static int quality_run(int argc, char **argv)
 		print_json(&quality);
 	} else {
 		report_print_head(reader, &quality.account);
-		print_cores(&quality);
-		print_gaps(&quality);
+		print_cores(reader, &quality);
+		print_gaps(reader, &quality);
 		print_counts(&quality);
 		print_events(&quality, all_events ? G_MAXUINT : EVENTS_SHOWN);
-		report_print_coverage(&quality.account);
+		report_print_coverage(reader, &quality.account);
 	}
 	quality_deinit(&quality);
 	return EXIT_CODE_DONE;

@@ -100,8 +100,9 @@ static void print_grouping(const struct view *view, enum account_by by, guint li
 	};
 	g_autoptr(GArray) groups =
 		account_group_by(view->account, view->names, by, view->by_cycles);
-	const struct time_unit unit = time_unit_for(view->account->window_ns);
-	g_autofree char *time_title = g_strdup_printf("Time (%s)", unit.name);
+	const struct time_unit unit = report_unit(view->reader, view->account->window_ns);
+	const struct report_time time = report_time_of(view->reader);
+	g_autofree char *time_title = g_strdup_printf("%s (%s)", time.title, unit.name);
 	g_autofree char *halted_title = g_strdup_printf("Halted (%s)", unit.name);
 	const struct table_column columns[] = {
 		{ .title = label_titles[by][0] },
@@ -116,6 +117,8 @@ static void print_grouping(const struct view *view, enum account_by by, guint li
 	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 	const struct account_group *before = NULL;
 
+	if (groups->len == 0)
+		return;
 	g_print("\n%s", groupings[by].title);
 	if (groups->len > limit)
 		g_print(" (the largest %u of %u; --by %s shows all)", limit, groups->len,
@@ -145,7 +148,7 @@ static void print_text(const struct view *view, const enum account_by *by)
 	if (view->has_halted)
 		g_print("\nHalted time is part of Time: the cycle counter stood still, as it does "
 		        "in WFI on most cores.\n");
-	report_print_coverage(view->account);
+	report_print_coverage(view->reader, view->account);
 }
 
 static void add_sums(JsonBuilder *builder, gint64 time_ns, guint64 cycles, gint64 halted_ns,

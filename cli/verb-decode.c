@@ -1,6 +1,5 @@
-#include "cli/verb.h"
+#include "cli/report.h"
 
-#include "analysis/account.h"
 #include "base/system-file.h"
 #include "cli/format.h"
 #include "decode/pipeline.h"
@@ -55,6 +54,19 @@ static void clear_progress(gboolean terminal)
 		g_printerr("\r%*s\r", BAR_WIDTH + 20, "");
 }
 
+static void print_written(const recording_reader *reader, const struct account *account)
+{
+	g_autofree char *name = format_text(recording_reader_path(reader));
+	g_autofree char *window = report_duration(reader, account->window_ns);
+	g_autofree char *traced = format_share(account->coverage, 1);
+
+	g_print("%s: %s of %" G_GSIZE_FORMAT " core%s", name, window, account->n_cores,
+	        account->n_cores == 1 ? "" : "s");
+	if (account->n_cores > 0)
+		g_print(", %s traced", traced);
+	g_print("; next: hvscope report time %s\n", name);
+}
+
 static int print_summary(const char *path)
 {
 	g_autoptr(GError) error = NULL;
@@ -63,16 +75,7 @@ static int print_summary(const char *path)
 
 	if (reader == NULL || !account_init(&account, reader, &error))
 		return verb_fail("decode", error);
-	{
-		g_autofree char *name = format_text(path);
-		g_autofree char *window = format_duration(account.window_ns);
-		g_autofree char *traced = format_share(account.coverage, 1);
-
-		g_print("%s: %s of %" G_GSIZE_FORMAT " core%s, %s traced; next: hvscope report "
-		        "time %s\n",
-		        name, window, account.n_cores, account.n_cores == 1 ? "" : "s", traced,
-		        name);
-	}
+	print_written(reader, &account);
 	account_deinit(&account);
 	return EXIT_CODE_DONE;
 }

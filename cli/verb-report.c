@@ -22,6 +22,37 @@ recording_reader *report_open(const char *report, int argc, char **argv, int *co
 	return reader;
 }
 
+struct report_time report_time_of(const recording_reader *reader)
+{
+	const char *base = recording_reader_meta(reader, "time_base");
+
+	if (g_strcmp0(base, "bytes") == 0)
+		return (struct report_time) { "Trace", "bytes" };
+	if (g_strcmp0(base, "cycles") == 0 && recording_reader_meta(reader, "core_hz") == NULL)
+		return (struct report_time) { "Time", "cycles" };
+	return (struct report_time) { "Time", NULL };
+}
+
+struct time_unit report_unit(const recording_reader *reader, gint64 largest_ns)
+{
+	const struct report_time time = report_time_of(reader);
+
+	if (time.unit != NULL)
+		return (struct time_unit) { .name = time.unit, .ns = 1 };
+	return time_unit_for(largest_ns);
+}
+
+char *report_duration(const recording_reader *reader, gint64 time_ns)
+{
+	const struct time_unit unit = report_unit(reader, time_ns);
+	g_autofree char *number = NULL;
+
+	if (report_time_of(reader).unit == NULL)
+		return format_duration(time_ns);
+	number = format_time(time_ns, &unit);
+	return g_strdup_printf("%s %s", number, unit.name);
+}
+
 static void print_time_notes(const recording_reader *reader)
 {
 	const char *base = recording_reader_meta(reader, "time_base");
@@ -29,8 +60,8 @@ static void print_time_notes(const recording_reader *reader)
 	const char *time = recording_reader_meta(reader, "time");
 
 	if (g_strcmp0(base, "bytes") == 0)
-		g_print("This capture has neither timestamps nor cycle counts: times are places in "
-		        "the trace, 1 byte = 1 ns.\n");
+		g_print("This capture has neither timestamps nor cycle counts: instead of time the "
+		        "bytes of trace are shown.\n");
 	else if (g_strcmp0(base, "cycles") == 0)
 		g_print("This capture has no timestamps: times are cycle counts, cores are not "
 		        "aligned with each other.\n");
@@ -45,7 +76,7 @@ static void print_time_notes(const recording_reader *reader)
 void report_print_head(const recording_reader *reader, const struct account *account)
 {
 	g_autofree char *path = format_text(recording_reader_path(reader));
-	g_autofree char *window = format_duration(account->window_ns);
+	g_autofree char *window = report_duration(reader, account->window_ns);
 	g_autofree char *scheduler = NULL;
 	const char *scheduler_name = recording_reader_meta(reader, "scheduler");
 	struct names names;
@@ -66,15 +97,19 @@ void report_print_head(const recording_reader *reader, const struct account *acc
 	print_time_notes(reader);
 }
 
-void report_print_coverage(const struct account *account)
+void report_print_coverage(const recording_reader *reader, const struct account *account)
 {
 	const double whole_ns = (double)account->window_ns * (double)account->n_cores;
 	g_autofree char *traced = format_share((double)account->total.attributed_ns, whole_ns);
 	g_autofree char *untraced = format_share((double)account->total.untraced_ns, whole_ns);
 	g_autofree char *lost = format_share((double)account->total.lost_ns, whole_ns);
 	g_autofree char *unknown = format_share((double)account->total.unknown_ns, whole_ns);
-	g_autofree char *window = format_duration(account->window_ns);
+	g_autofree char *window = report_duration(reader, account->window_ns);
 
+	if (account->n_cores == 0) {
+		g_print("\nCoverage: the capture has no core\n");
+		return;
+	}
 	g_print("\nCoverage: traced %s of %" G_GSIZE_FORMAT
 	        " core%s x %s; untraced %s, lost %s, unknown %s\n",
 	        traced, account->n_cores, account->n_cores == 1 ? "" : "s", window, untraced, lost,
