@@ -4,7 +4,7 @@
 
 #include "capture/cs-formatter.h"
 #include "capture/stp-encoder.h"
-#include "tests/capture/opencsd-packets.h"
+#include "tests/synth/opencsd-packets.h"
 
 enum {
 	N_ETMS = 3,

@@ -2,7 +2,7 @@
  * order, each packet at the byte where the encoder began it. */
 #include <string.h>
 
-#include "tests/capture/opencsd-packets.h"
+#include "tests/synth/opencsd-packets.h"
 
 enum element_kind {
 	ELEMENT_ATOM,

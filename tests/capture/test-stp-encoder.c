@@ -1,6 +1,6 @@
 /* What the STP encoder writes, OpenCSD's packet processor must read back. */
 #include "capture/stp-encoder.h"
-#include "tests/capture/opencsd-packets.h"
+#include "tests/synth/opencsd-packets.h"
 
 /* What one packet says. Control packets that only set master and channel are not
  * listed: their effect shows in the data that follows. */

@@ -1,4 +1,4 @@
-#include "tests/capture/opencsd-packets.h"
+#include "tests/synth/opencsd-packets.h"
 
 struct sink {
 	opencsd_packet_fn packet;

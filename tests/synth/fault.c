@@ -1,0 +1,154 @@
+#include "tests/synth/fault.h"
+
+#include <string.h>
+#include <gio/gio.h>
+
+#include "tests/synth/output.h"
+
+struct mark {
+	guint core;
+	guint64 offset;
+	guint64 time_ns;
+	gboolean is_sync, is_timestamp;
+};
+
+static GArray *read_marks(const char *dir, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, SYNTH_MARKS_FILE, NULL);
+	g_autofree char *text = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, error))
+		return NULL;
+
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	GArray *marks = g_array_new(FALSE, FALSE, sizeof(struct mark));
+
+	for (guint i = 1; lines[i] != NULL && *lines[i] != '\0'; i++) {
+		g_auto(GStrv) fields = g_strsplit(lines[i], ",", 4);
+		const struct mark mark = {
+			.core = (guint)g_ascii_strtoull(fields[0], NULL, 10),
+			.offset = g_ascii_strtoull(fields[1], NULL, 10),
+			.time_ns = g_ascii_strtoull(fields[2], NULL, 10),
+			.is_sync = strcmp(fields[3], "sync") == 0,
+			.is_timestamp = strcmp(fields[3], "timestamp") == 0,
+		};
+
+		g_array_append_val(marks, mark);
+	}
+	return marks;
+}
+
+/* The bytes that a fault touches, as [begin, end). */
+static guint64 fault_end(const struct scenario_fault *fault, guint64 file_bytes)
+{
+	if (fault->kind == SCENARIO_FAULT_TRUNCATE || fault->len_bytes > file_bytes - fault->offset)
+		return file_bytes;
+	return fault->offset + fault->len_bytes;
+}
+
+static void append_lost(GString *text, const struct scenario *scenario, const GArray *marks,
+                        const struct scenario_fault *fault, guint64 end, guint core)
+{
+	static const char *const names[] = { "truncate", "cut", "zero", "flip" };
+	guint64 from_ns = 0;
+	guint64 to_ns = scenario->duration_ticks * scenario->ns_per_tick;
+	gboolean synchronised = FALSE;
+	guint n_timestamps = 0;
+
+	for (guint i = 0; i < marks->len; i++) {
+		const struct mark *mark = &g_array_index(marks, struct mark, i);
+
+		if (mark->core != core)
+			continue;
+		/* A mark just before the damage may itself reach into it. */
+		if (mark->is_timestamp && mark->offset + 2 * CS_FRAME_BYTES <= fault->offset)
+			from_ns = mark->time_ns;
+		if (mark->offset < end)
+			continue;
+		synchronised |= mark->is_sync;
+		if (synchronised && mark->is_timestamp && ++n_timestamps == 2) {
+			to_ns = mark->time_ns;
+			break;
+		}
+	}
+	g_string_append_printf(text,
+	                       "%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
+	                       ",%" G_GUINT64_FORMAT ",%s\n",
+	                       core, from_ns, to_ns, fault->offset, end, names[fault->kind]);
+}
+
+static void damage(GByteArray *out, const guint8 *bytes, const struct scenario_fault *fault,
+                   guint64 end)
+{
+	for (guint64 i = fault->offset; i < end; i++) {
+		guint8 byte = bytes[i];
+
+		if (fault->kind == SCENARIO_FAULT_TRUNCATE || fault->kind == SCENARIO_FAULT_CUT)
+			continue;
+		byte = fault->kind == SCENARIO_FAULT_ZERO ? 0 : (guint8)(byte ^ fault->value);
+		g_byte_array_append(out, &byte, 1);
+	}
+}
+
+static gint compare_faults(gconstpointer a, gconstpointer b)
+{
+	const guint64 first = ((const struct scenario_fault *)a)->offset;
+	const guint64 second = ((const struct scenario_fault *)b)->offset;
+
+	return (first > second) - (first < second);
+}
+
+static gboolean apply(const struct scenario *scenario, const char *path, const GArray *marks,
+                      GString *lost, GError **error)
+{
+	g_autofree char *text = NULL;
+	gsize len_bytes = 0;
+
+	if (!g_file_get_contents(path, &text, &len_bytes, error))
+		return FALSE;
+
+	const guint8 *bytes = (const guint8 *)text;
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	guint64 at = 0;
+
+	g_array_sort(scenario->faults, compare_faults);
+	for (guint i = 0; i < scenario->faults->len; i++) {
+		const struct scenario_fault *fault =
+			&g_array_index(scenario->faults, struct scenario_fault, i);
+
+		if (fault->offset < at || fault->offset > len_bytes) {
+			g_set_error(error, SCENARIO_ERROR, SCENARIO_ERROR_SYNTAX,
+			            "the fault at %" G_GUINT64_FORMAT
+			            " overlaps another or lies beyond the trace's %" G_GSIZE_FORMAT
+			            " bytes",
+			            fault->offset, len_bytes);
+			return FALSE;
+		}
+
+		const guint64 end = fault_end(fault, len_bytes);
+
+		g_byte_array_append(out, bytes + at, (guint)(fault->offset - at));
+		damage(out, bytes, fault, end);
+		for (guint core = 0; core < scenario->n_cores; core++)
+			append_lost(lost, scenario, marks, fault, end, core);
+		at = end;
+	}
+	g_byte_array_append(out, bytes + at, (guint)(len_bytes - at));
+	return g_file_set_contents(path, (const char *)out->data, (gssize)out->len, error);
+}
+
+gboolean fault_apply(const struct scenario *scenario, const char *dir, GError **error)
+{
+	g_autofree char *trace_path = g_build_filename(dir, SYNTH_TRACE_FILE, NULL);
+	g_autofree char *lost_path = g_build_filename(dir, "lost.csv", NULL);
+	g_autoptr(GString) lost =
+		g_string_new("core,from_ns,to_ns,begin_offset,end_offset,fault\n");
+
+	if (scenario->faults->len > 0) {
+		g_autoptr(GArray) marks = read_marks(dir, error);
+
+		if (marks == NULL || !apply(scenario, trace_path, marks, lost, error))
+			return FALSE;
+	}
+	return g_file_set_contents(lost_path, lost->str, (gssize)lost->len, error);
+}
