@@ -477,3 +477,31 @@ struct types *btf_types_from_elf(struct elf_file *file, GError **error)
 	self->file = elf_file_ref(file);
 	return types_take(self, section->bytes, section->size_bytes, error);
 }
+
+/* btf.rst, "BTF_KIND_DATASEC": of each variable its type, offset and size. */
+GArray *btf_percpu_variables(struct types *types)
+{
+	const struct btf *self = types_source_self(types, &btf_source);
+	GArray *variables = g_array_new(FALSE, FALSE, sizeof(struct btf_variable));
+
+	for (uint32_t id = 1; self != NULL && id < self->n_types; id++) {
+		struct btf_type section = type_at(self, id);
+		const char *name = string_at(self, section.name);
+
+		if (info_kind(section.info) != BTF_KIND_DATASEC || name == NULL ||
+		    strcmp(name, ".data..percpu") != 0)
+			continue;
+		for (uint32_t i = 0; i < info_count(section.info); i++) {
+			const uint8_t *at = tail_at(self, id) + i * 12;
+			uint32_t variable = word_at(at, 0);
+			struct btf_variable found = { NULL, word_at(at, 1), word_at(at, 2) };
+
+			if (variable == 0 || variable >= self->n_types)
+				continue;
+			found.name = string_at(self, type_at(self, variable).name);
+			if (found.name != NULL)
+				g_array_append_val(variables, found);
+		}
+	}
+	return variables;
+}

@@ -18,3 +18,13 @@ struct types *btf_types_new(GBytes *blob, GError **error);
 /* From the .BTF section; keeps the file referenced. SYMBOL_ERROR_NOT_FOUND where
  * there is none. */
 struct types *btf_types_from_elf(struct elf_file *file, GError **error);
+
+/* A variable of BTF's .data..percpu section. The name belongs to the types. */
+struct btf_variable {
+	const char *name;
+	uint32_t offset_bytes; /* from __per_cpu_start */
+	uint32_t size_bytes;
+};
+
+/* All of them (struct btf_variable); empty where `types` is no BTF. */
+GArray *btf_percpu_variables(struct types *types);

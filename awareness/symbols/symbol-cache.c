@@ -84,7 +84,7 @@ static int db_prepare(struct symbol_cache *self)
 				     "PRAGMA synchronous = NORMAL;"
 				     "CREATE TABLE IF NOT EXISTS entry("
 				     " build_id TEXT NOT NULL, kind INTEGER NOT NULL, key TEXT NOT "
-	                             "NULL, value BLOB NOT NULL,"
+				     "NULL, value BLOB NOT NULL,"
 				     " PRIMARY KEY(build_id, kind, key)) WITHOUT ROWID;";
 	int code = sqlite3_exec(self->db, set_up, NULL, NULL, NULL);
 

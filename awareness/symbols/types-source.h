@@ -35,6 +35,9 @@ struct types_source {
 /* `source` must be static; `self` is given to its functions and freed by it. */
 struct types *types_new(const struct types_source *source, gpointer self);
 
+/* What types_new() was given, or NULL where `types` has another source. */
+gpointer types_source_self(struct types *types, const struct types_source *source);
+
 /* Types that were loaded hold all their strings and members in one block. */
 void type_free(struct type *type);
 

@@ -46,6 +46,11 @@ void types_free(struct types *self)
 	g_free(self);
 }
 
+gpointer types_source_self(struct types *types, const struct types_source *source)
+{
+	return types->source == source ? types->source_self : NULL;
+}
+
 const char *types_source(const struct types *self)
 {
 	return self->source->name;
