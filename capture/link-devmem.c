@@ -43,7 +43,8 @@ static volatile guint32 *word_at(struct link_devmem *self, guint64 addr, GError 
 		if (page == MAP_FAILED) {
 			g_set_error(error, LINK_ERROR, LINK_ERROR_FAULT,
 			            "mapping 0x%" G_GINT64_MODIFIER
-			            "x of %s: %s; is it allowed (CONFIG_STRICT_DEVMEM, root), and under "
+			            "x of %s: %s; is it allowed (CONFIG_STRICT_DEVMEM, root), and "
+			            "under "
 			            "Xen in Dom0's device tree?",
 			            addr, self->head.description, g_strerror(errno));
 			return NULL;

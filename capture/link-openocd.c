@@ -147,7 +147,7 @@ static void explain_fault(struct link_openocd *self, const char *what, guint64 a
                           GError **error)
 {
 	guint64 status = 0;
-	const char *text;
+	const char *text, *meaning = "";
 
 	if (!g_error_matches(cause, LINK_ERROR, LINK_ERROR_FAULT)) {
 		g_propagate_error(error, cause);
@@ -158,13 +158,20 @@ static void explain_fault(struct link_openocd *self, const char *what, guint64 a
 	text = eval(self, command, NULL);
 	if (text != NULL)
 		status = g_ascii_strtoull(text, NULL, 16);
+	/* CSYSPWRUPACK and CDBGPWRUPACK (IHI 0031, B2.2.2). */
+	if (text != NULL && (status & 0xA0000000u) != 0xA0000000u)
+		meaning = ": debug power is off, the target was reset or power-cycled, so restart "
+			  "OpenOCD";
+	else if ((status & 1u << 5) != 0)
+		meaning = ", sticky error";
+	else if ((status & 1u << 1) != 0)
+		meaning = ", overrun";
 	g_set_error(error, LINK_ERROR, LINK_ERROR_FAULT,
 	            "%s of 0x%08" G_GINT64_MODIFIER
-	            "x through %s failed (debug port CTRL/STAT %s%s%s): "
-	            "%s",
-	            what, addr, self->head.description, text != NULL ? text : "unreadable",
-	            (status & 1u << 5) != 0 ? ", sticky error" : "",
-	            (status & 1u << 1) != 0 ? ", overrun" : "", cause->message);
+	            "x through %s failed (debug port CTRL/STAT %s%s): %s",
+	            what, addr, self->head.description,
+	            text != NULL ? g_strstrip((char *)self->answer->data + 2) : "unreadable",
+	            meaning, cause->message);
 	g_error_free(cause);
 }
 

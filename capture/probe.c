@@ -31,9 +31,9 @@ static gboolean probe_clocks(struct probe *self, struct link *link, const struct
 		struct probe_clock found = { &g_array_index(board->clocks, struct board_clock, i) };
 		GError *cause = NULL;
 
-		found.known = link->has_memory && link_read32(link, LINK_SPACE_MEMORY,
-		                                              found.clock->addr_pa, &found.value,
-		                                              &cause);
+		found.known =
+			link->has_memory && link_read32(link, LINK_SPACE_MEMORY,
+		                                        found.clock->addr_pa, &found.value, &cause);
 		if (g_error_matches(cause, LINK_ERROR, LINK_ERROR_LOST)) {
 			g_propagate_error(error, cause);
 			return FALSE;
@@ -89,8 +89,8 @@ static void probe_state(struct access *access, guint index, struct probe_compone
 	case BOARD_ETR:
 		found->in_use = (peek(access, index, 0x020) & 1) != 0;
 		value = peek(access, index, 0x004);
-		found->state = g_strdup_printf("%s, %u bytes", found->in_use ? "on" : "off",
-		                               value * 4);
+		found->state =
+			g_strdup_printf("%s, %u bytes", found->in_use ? "on" : "off", value * 4);
 		break;
 	case BOARD_STM:
 		found->in_use = (peek(access, index, 0xE80) & 1) != 0;
@@ -105,8 +105,8 @@ static void probe_state(struct access *access, guint index, struct probe_compone
 		                               peek(access, index, 0x20));
 		break;
 	case BOARD_DEBUG:
-		found->state = g_strdup((peek(access, index, 0x314) & 1) != 0 ? "powered"
-		                                                              : "no power");
+		found->state =
+			g_strdup((peek(access, index, 0x314) & 1) != 0 ? "powered" : "no power");
 		break;
 	case BOARD_REPLICATOR:
 	case BOARD_TPIU:
@@ -139,9 +139,9 @@ static gboolean probe_component(struct access *access, guint index, struct probe
 	}
 	if (!found->identity.matches) {
 		found->state = g_strdup("another part");
-		found->problem = g_strdup_printf(
-			"CIDR 0x%08X, part 0x%03X, the board file expects 0x%03X", found->identity.cidr,
-			found->identity.part, expected->part);
+		found->problem =
+			g_strdup_printf("CIDR 0x%08X, part 0x%03X, the board file expects 0x%03X",
+		                        found->identity.cidr, found->identity.part, expected->part);
 		return TRUE;
 	}
 	found->locked = (peek(access, index, LSR) & LSR_LOCKED) == LSR_LOCKED;

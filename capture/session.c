@@ -269,7 +269,7 @@ static gboolean verify_source(struct session *self, const struct session_source 
 	g_set_error(
 		error, CORESIGHT_ERROR, CORESIGHT_ERROR_IGNORED,
 		"%s.%s (0x%03X) reads 0x%X after 0x%X was written: writes are ignored; is its lock "
-		"held (OS lock, LAR), or did its power go?",
+		"held (OS lock, LAR), or was the target reset or power-cycled?",
 		name_of(self, source->component), name, reg, value & mask, expected);
 	return FALSE;
 }
@@ -409,12 +409,40 @@ static void save_registers(struct session *self)
 	}
 }
 
+/* A reset during the run leaves a target that looks as if it had traced nothing. */
+static gboolean still_programmed(struct session *self, GError **error)
+{
+	enum board_kind kind = board_component(self->plan->board, self->plan->sink)->kind;
+	guint32 value = 1;
+
+	if (kind != BOARD_TPIU &&
+	    !access_read(&self->access, self->plan->sink, 0x020, "CTL", &value, error))
+		return FALSE;
+	if ((value & 1) == 0) {
+		g_set_error(
+			error, CORESIGHT_ERROR, CORESIGHT_ERROR_IGNORED,
+			"%s.CTL (0x020) reads 0x%X after the run, 1 was written: somebody switched "
+			"it off, or the target was reset or power-cycled; its trace is lost",
+			name_of(self, self->plan->sink), value);
+		return FALSE;
+	}
+	for (guint i = 0; i < self->plan->sources->len; i++) {
+		if (!verify_source(self, source_at(self, i), error)) {
+			g_prefix_error(error, "after the run: ");
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
 static gboolean stop_trace(struct session *self, GError **error)
 {
 	struct program program;
 	gboolean ok;
 
 	report(self, SESSION_STOP, 0, 0);
+	if (!still_programmed(self, error))
+		return FALSE;
 	save_registers(self);
 	program_init(&program);
 	session_program_stop(&program, self->plan);
@@ -510,6 +538,7 @@ static gboolean leave(struct session *self, gboolean clean, GError **error)
 
 	report(self, SESSION_RESTORE, 0, 0);
 	self->access.cancellable = NULL;
+	self->access.n_failures = 0;
 	if (self->programmed && !clean) {
 		/* A component that never gets ready would cost a second each. */
 		self->access.wait_ms = wait_ms / 10;
@@ -562,6 +591,9 @@ static void property(struct session *self, const char *key, const char *format, 
 	va_start(args, format);
 	value = g_strdup_vprintf(format, args);
 	va_end(args);
+	/* What has a meaning of its own in an ini file. */
+	g_strdelimit(value, "\r\n\t;#\"'", ' ');
+	g_strstrip(value);
 	snapshot_writer_property(self->writer, key, value);
 }
 
@@ -642,7 +674,6 @@ static void mark_incomplete(struct session *self, const GError *why)
 	self->result->incomplete =
 		g_strdup_printf("%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes: %s",
 	                        self->result->trace_bytes, self->status.used_bytes, why->message);
-	/* One line of an ini file. */
 	g_strdelimit(self->result->incomplete, "\r\n", ' ');
 }
 
@@ -656,6 +687,8 @@ static gboolean run_phases(struct session *self, GError **error)
 	if (ok) {
 		stopped = stop_trace(self, &cause);
 		drained = stopped && drain(self, &cause);
+		if (!drained && self->result->trace_bytes > 0)
+			mark_incomplete(self, cause);
 	}
 	if (!leave(self, stopped, &left)) {
 		note(self, "%s", left->message);
@@ -664,8 +697,6 @@ static gboolean run_phases(struct session *self, GError **error)
 		else
 			g_prefix_error(&cause, "(%s) ", left->message);
 	}
-	if (!drained && self->result->trace_bytes > 0)
-		mark_incomplete(self, cause);
 	if (drained || self->result->trace_bytes > 0) {
 		g_autoptr(GError) write_error = NULL;
 
@@ -673,6 +704,9 @@ static gboolean run_phases(struct session *self, GError **error)
 			g_clear_pointer(&self->result->incomplete, g_free);
 			if (cause == NULL)
 				cause = g_steal_pointer(&write_error);
+			else
+				note(self, "what was drained could not be kept: %s",
+				     write_error->message);
 		}
 	}
 	if (cause == NULL)

@@ -30,9 +30,9 @@ struct options {
 
 static void options_clear(struct options *self)
 {
-	char **words[] = { &self->board,   &self->link,   &self->sink, &self->preset,
-		           &self->duration, &self->out,    &self->cores, &self->symbols,
-		           &self->system,  &self->log,    &self->buffer, &self->tpiu_file };
+	char **words[] = { &self->board,    &self->link, &self->sink,   &self->preset,
+		           &self->duration, &self->out,  &self->cores,  &self->symbols,
+		           &self->system,   &self->log,  &self->buffer, &self->tpiu_file };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
 		g_clear_pointer(words[i], g_free);
@@ -137,8 +137,9 @@ static gboolean parse_preset(const struct options *options, struct session_confi
 		}
 	}
 	if (!found)
-		return wrong(error, "--preset %s: expected schedule, exits, full, 'domain NAME', "
-		                    "'task NUMBER' or stm",
+		return wrong(error,
+		             "--preset %s: expected schedule, exits, full, 'domain NAME', "
+		             "'task NUMBER' or stm",
 		             options->preset);
 	if (config->preset != SESSION_PRESET_DOMAIN && config->preset != SESSION_PRESET_TASK)
 		return value == NULL || wrong(error, "--preset %s: %s takes nothing more",
@@ -149,8 +150,9 @@ static gboolean parse_preset(const struct options *options, struct session_confi
 	if (parse_u64(value, &end, &config->filter_value) && *end == '\0')
 		return TRUE;
 	if (options->system == NULL)
-		return wrong(error, "--preset '%s': names come from --system FILE; without it give "
-		                    "the %s as a number",
+		return wrong(error,
+		             "--preset '%s': names come from --system FILE; without it give "
+		             "the %s as a number",
 		             options->preset,
 		             config->preset == SESSION_PRESET_DOMAIN ? "VMID" : "context ID");
 	g_autoptr(system_file) system = system_file_load(options->system, error);
@@ -209,7 +211,7 @@ static gboolean ranges_from_xen(const char *path, struct session_config *config,
 			             first == NULL ? wanted[i].first : wanted[i].last);
 		size = wanted[i].size_bytes != 0 ? wanted[i].size_bytes : last->size_bytes;
 		config->ranges[config->n_ranges++] =
-			(struct etm4_range){ first->address, last->address + MAX(size, 4) - 4 };
+			(struct etm4_range) { first->address, last->address + MAX(size, 4) - 4 };
 	}
 	return TRUE;
 }
@@ -229,8 +231,9 @@ static gboolean parse_ranges(const struct options *options, struct session_confi
 		if (!parse_u64(options->ranges[i], &end, &range.start_va) || *end != '-' ||
 		    !parse_u64(end + 1, &end, &range.last_va) || *end != '\0' ||
 		    range.last_va < range.start_va)
-			return wrong(error, "--range %s: expected FIRST-LAST, virtual addresses of "
-			                    "instructions",
+			return wrong(error,
+			             "--range %s: expected FIRST-LAST, virtual addresses of "
+			             "instructions",
 			             options->ranges[i]);
 		config->ranges[config->n_ranges++] = range;
 	}
@@ -240,14 +243,14 @@ static gboolean parse_ranges(const struct options *options, struct session_confi
 static gboolean make_config(const struct options *options, struct session_config *config,
                             GArray *in_use, GError **error)
 {
-	*config = (struct session_config){ .sink = options->sink,
-		                           .with_stm = options->with_stm,
-		                           .stall = options->stall,
-		                           .take = options->take,
-		                           .stop_core = options->stop_core,
-		                           .tpiu_width = (guint)options->tpiu_width,
-		                           .tpiu_file = options->tpiu_file,
-		                           .out_dir = options->out };
+	*config = (struct session_config) { .sink = options->sink,
+		                            .with_stm = options->with_stm,
+		                            .stall = options->stall,
+		                            .take = options->take,
+		                            .stop_core = options->stop_core,
+		                            .tpiu_width = (guint)options->tpiu_width,
+		                            .tpiu_file = options->tpiu_file,
+		                            .out_dir = options->out };
 	if (options->tpiu_width < 0 || options->tpiu_width > 32)
 		return wrong(error, "--tpiu-width %d: expected 1 to 32 pins", options->tpiu_width);
 	if (!parse_preset(options, config, error) || !parse_ranges(options, config, error))
@@ -449,9 +452,12 @@ int capture_board_run(int argc, char **argv)
 		             .stop_core = -1,
 		             .tpiu_width = 16 };
 	const GOptionEntry entries[] = {
-		{ "board", 'b', 0, G_OPTION_ARG_STRING, &o.board, "zynqmp, juno or a .board file", "NAME" },
-		{ "link", 'l', 0, G_OPTION_ARG_STRING, &o.link, "openocd:HOST:PORT or devmem", "LINK" },
-		{ "sink", 's', 0, G_OPTION_ARG_STRING, &o.sink, "etf1, etf2, etr or tpiu (etr)", "NAME" },
+		{ "board", 'b', 0, G_OPTION_ARG_STRING, &o.board, "zynqmp, juno or a .board file",
+		  "NAME" },
+		{ "link", 'l', 0, G_OPTION_ARG_STRING, &o.link, "openocd:HOST:PORT or devmem",
+		  "LINK" },
+		{ "sink", 's', 0, G_OPTION_ARG_STRING, &o.sink, "etf1, etf2, etr or tpiu (etr)",
+		  "NAME" },
 		{ "preset", 'p', 0, G_OPTION_ARG_STRING, &o.preset,
 		  "schedule, exits, full, 'domain NAME', 'task NAME' or stm (schedule)", "WHAT" },
 		{ "for", 'f', 0, G_OPTION_ARG_STRING, &o.duration, "how long: 2s, 150ms", "TIME" },
@@ -462,7 +468,8 @@ int capture_board_run(int argc, char **argv)
 		  "xen-syms: preset schedule traces its switch and return paths only", "FILE" },
 		{ "range", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.ranges,
 		  "trace only these addresses (again for more)", "FIRST-LAST" },
-		{ "system", 0, 0, G_OPTION_ARG_FILENAME, &o.system, "system file, for names", "FILE" },
+		{ "system", 0, 0, G_OPTION_ARG_FILENAME, &o.system, "system file, for names",
+		  "FILE" },
 		{ "stop-on-halt", 0, 0, G_OPTION_ARG_INT, &o.stop_core,
 		  "stop the trace when this core halts (CTI)", "CORE" },
 		{ "stall", 0, 0, G_OPTION_ARG_NONE, &o.stall,
@@ -471,13 +478,16 @@ int capture_board_run(int argc, char **argv)
 		  "memory that is reserved for the ETR and nobody else's", "ADDR+SIZE" },
 		{ "ram-used", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.in_use,
 		  "RAM in use, which the buffer must not touch (again for more)", "ADDR+SIZE" },
-		{ "tpiu-width", 0, 0, G_OPTION_ARG_INT, &o.tpiu_width, "pins of the trace port (16)", "N" },
+		{ "tpiu-width", 0, 0, G_OPTION_ARG_INT, &o.tpiu_width,
+		  "pins of the trace port (16)", "N" },
 		{ "tpiu-file", 0, 0, G_OPTION_ARG_FILENAME, &o.tpiu_file,
 		  "where the analyser at the trace port puts what it recorded", "FILE" },
-		{ "take", 0, 0, G_OPTION_ARG_NONE, &o.take, "take what somebody else has on", NULL },
+		{ "take", 0, 0, G_OPTION_ARG_NONE, &o.take, "take what somebody else has on",
+		  NULL },
 		{ "dry-run", 'n', 0, G_OPTION_ARG_NONE, &o.dry_run,
 		  "print plan and register accesses, touch nothing", NULL },
-		{ "log", 0, 0, G_OPTION_ARG_FILENAME, &o.log, "write every register write here", "FILE" },
+		{ "log", 0, 0, G_OPTION_ARG_FILENAME, &o.log, "write every register write here",
+		  "FILE" },
 		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &o.quiet, "no plan, no progress", NULL },
 		{ NULL },
 	};
@@ -486,7 +496,8 @@ int capture_board_run(int argc, char **argv)
 	if (verb_parse(&argc, &argv, NULL,
 	               "Captures trace from a board. 'hvscope capture probe' says what is there.",
 	               entries))
-		code = argc > 1 ? verb_usage("capture", "'%s' is too much", argv[1]) : run_parsed(&o);
+		code = argc > 1 ? verb_usage("capture", "'%s' is too much", argv[1])
+		                : run_parsed(&o);
 	options_clear(&o);
 	return code;
 }

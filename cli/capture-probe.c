@@ -15,21 +15,19 @@ static void print_clocks(const struct probe *probe)
 			        found->clock->name, found->clock->addr_pa);
 		else
 			g_print("clock %s: %s (0x%08" G_GINT64_MODIFIER "x reads 0x%08X) [%s]\n",
-			        found->clock->name, found->on ? "on" : "OFF",
-			        found->clock->addr_pa, found->value,
-			        board_confidence_mark(found->clock->confidence));
+			        found->clock->name, found->on ? "on" : "OFF", found->clock->addr_pa,
+			        found->value, board_confidence_mark(found->clock->confidence));
 	}
 }
 
 static void print_components(const struct probe *probe, const struct board *board)
 {
-	static const struct table_column columns[] = { { "component", FALSE, FALSE },
-		                                       { "kind", FALSE, FALSE },
-		                                       { "address", FALSE, FALSE },
-		                                       { "part", FALSE, FALSE },
-		                                       { "rev", TRUE, FALSE },
-		                                       { "lock", FALSE, FALSE },
-		                                       { "state", FALSE, FALSE } };
+	static const struct table_column columns[] = {
+		{ "component", FALSE, FALSE }, { "kind", FALSE, FALSE },
+		{ "address", FALSE, FALSE },   { "part", FALSE, FALSE },
+		{ "rev", TRUE, FALSE },        { "lock", FALSE, FALSE },
+		{ "state", FALSE, FALSE }
+	};
 	g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 
 	for (guint i = 0; i < probe->components->len; i++) {
@@ -42,8 +40,8 @@ static void print_components(const struct probe *probe, const struct board *boar
 		table_add(table, g_strdup_printf("0x%08" G_GINT64_MODIFIER "x", found->addr));
 		table_add(table, found->answers ? g_strdup_printf("0x%03X", found->identity.part)
 		                                : g_strdup("-"));
-		table_add(table, found->answers ? g_strdup_printf("%u", found->identity.revision)
-		                                : NULL);
+		table_add(table,
+		          found->answers ? g_strdup_printf("%u", found->identity.revision) : NULL);
 		table_add(table, g_strdup(found->locked ? "locked" : ""));
 		table_add(table, g_strdup(found->state));
 	}

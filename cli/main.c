@@ -8,6 +8,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_decode,
+	&verb_capture,
 	&verb_info,
 	&verb_report,
 	&verb_debug,

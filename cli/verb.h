@@ -22,6 +22,7 @@ struct verb {
 };
 
 extern const struct verb verb_decode;
+extern const struct verb verb_capture;
 extern const struct verb verb_info;
 extern const struct verb verb_report;
 extern const struct verb verb_debug;

@@ -7,6 +7,8 @@ enum {
 	TRCOSLSR = 0x304,
 	OSLSR_LOCKED = 1u << 1,
 	DEFAULT_WAIT_MS = 1000,
+	/* A debug port that does not answer costs a second each time. */
+	MAX_FAILURES = 3,
 };
 
 struct journal_entry {
@@ -49,10 +51,25 @@ gboolean access_cancelled(struct access *self, GError **error)
 	return TRUE;
 }
 
+static gboolean given_up(const struct access *self, const char *what, guint component,
+                         const char *name, GError **error)
+{
+	if (self->n_failures < MAX_FAILURES)
+		return FALSE;
+	g_set_error(
+		error, CORESIGHT_ERROR, CORESIGHT_ERROR_ACCESS,
+		"%s %s.%s: not tried, %s failed %u times in a row; registers may be left as they "
+		"are: power-cycle the target before the next capture",
+		what, board_component(self->board, component)->name, name, self->link->description,
+		self->n_failures);
+	return TRUE;
+}
+
 /* Keeps LINK_ERROR_LOST as it is: there is nothing to say about a register then. */
-static gboolean failed(const struct access *self, const char *what, guint component, guint16 reg,
+static gboolean failed(struct access *self, const char *what, guint component, guint16 reg,
                        const char *name, GError *cause, GError **error)
 {
+	self->n_failures++;
 	if (g_error_matches(cause, LINK_ERROR, LINK_ERROR_LOST))
 		g_propagate_prefixed_error(error, cause, "%s %s.%s: ", what,
 		                           board_component(self->board, component)->name, name);
@@ -72,9 +89,12 @@ gboolean access_read(struct access *self, guint component, guint16 reg, const ch
 {
 	GError *cause = NULL;
 
+	if (given_up(self, "reading", component, name, error))
+		return FALSE;
 	if (!link_read32(self->link, LINK_SPACE_DEBUG, access_address(self, component, reg), value,
 	                 &cause))
 		return failed(self, "reading", component, reg, name, cause, error);
+	self->n_failures = 0;
 	return TRUE;
 }
 
@@ -83,11 +103,14 @@ static gboolean raw_write(struct access *self, guint component, guint16 reg, con
 {
 	GError *cause = NULL;
 
+	if (given_up(self, "writing", component, name, error))
+		return FALSE;
 	g_string_append_printf(self->log, "%s.%s %03X = %08X\n",
 	                       board_component(self->board, component)->name, name, reg, value);
 	if (!link_write32(self->link, LINK_SPACE_DEBUG, access_address(self, component, reg), value,
 	                  &cause))
 		return failed(self, "writing", component, reg, name, cause, error);
+	self->n_failures = 0;
 	return TRUE;
 }
 
@@ -222,7 +245,8 @@ gboolean access_restore(struct access *self, GError **error)
 			first = cause;
 		else
 			g_error_free(cause);
-		if (g_error_matches(first, LINK_ERROR, LINK_ERROR_LOST))
+		if (g_error_matches(first, LINK_ERROR, LINK_ERROR_LOST) ||
+		    self->n_failures >= MAX_FAILURES)
 			break;
 	}
 	g_array_set_size(self->journal, 0);

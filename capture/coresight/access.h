@@ -36,6 +36,7 @@ struct access {
 	GString *log;
 	GCancellable *cancellable; /* borrowed, may be NULL; looked at before each operation */
 	guint wait_ms;             /* how long a WAIT waits; 1000 */
+	guint n_failures;          /* failed accesses in a row; after a few no more are tried */
 };
 
 void access_init(struct access *self, struct link *link, const struct board *board);

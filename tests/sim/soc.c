@@ -124,6 +124,10 @@ static gboolean window_access(struct sim_soc *soc, gboolean write, gboolean exte
 	 * to a slave error. */
 	if ((soc->clock_fpd & CLKACT) == 0 || (soc->clock_lpd & CLKACT) == 0 || component == NULL)
 		return FALSE;
+	if (component->n_bus_errors > 0) {
+		component->n_bus_errors--;
+		return FALSE;
+	}
 	if (write)
 		g_array_append_val(soc->writes, logged);
 	return sim_component_access(component, write, external, offset & 0xFFC, value);
@@ -138,7 +142,8 @@ static gboolean ram_access(struct sim_soc *soc, gboolean write, guint64 addr, gu
 	guint32 mask = size == 4 ? 0xFFFFFFFFu : ((1u << size * 8) - 1) << lane;
 	guint32 word;
 
-	if (!low && !high)
+	if ((!low && !high) || (!write && soc->fail_memory_after != 0 &&
+	                        soc->n_system_reads >= soc->fail_memory_after))
 		return FALSE;
 	sim_soc_memory_read(soc, addr & ~3ull, (guint8 *)&word, 4);
 	if (!write) {

@@ -50,6 +50,7 @@ struct sim_component {
 	guint32 regs[1024];
 	gboolean unlocked;   /* software lock, CPU view */
 	gboolean stuck_lock; /* fault: LAR takes no key, from either view */
+	guint n_bus_errors;  /* fault: so many accesses end in a bus error */
 	/* TMC and TPIU */
 	struct formatter formatter;
 	GByteArray *written; /* every formatted byte since it was started */
@@ -93,6 +94,7 @@ struct sim_soc {
 	guint32 funnel2_etf1_port, funnel2_stm_port;
 	gboolean non_secure_debug; /* NIDEN and DBGEN */
 	guint64 n_system_reads;
+	guint fail_memory_after; /* fault: RAM reads beyond so many are bus errors; 0: none */
 	/* Called for core debug registers where set (core.h). TRUE: handled. */
 	gboolean (*debug_access)(struct sim_component *core, gboolean write, guint32 reg,
 	                         guint32 *value);

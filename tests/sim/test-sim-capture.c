@@ -3,6 +3,7 @@
 #include "capture/session.h"
 #include "capture/snapshot.h"
 #include "tests/sim/fixture.h"
+#include "tests/sim/recordings.h"
 #include "tests/sim/streams.h"
 
 #include <string.h>
@@ -12,55 +13,6 @@ enum {
 	ALL_BYTES = 200000,
 	STM_ID = 0x30,
 };
-
-static char *data_path(const char *name)
-{
-	const char *data = g_getenv("HVSCOPE_DATA");
-	g_autofree char *fallback =
-		g_build_filename(g_getenv("HVSCOPE_SOURCE_ROOT"), "../shared/data", NULL);
-
-	return g_build_filename(data != NULL ? data : fallback, "captures", name, NULL);
-}
-
-/* What each source emits: one ID's bytes of a recording of real hardware. */
-static const struct {
-	guint source;
-	const char *file;
-	guint8 id;
-} recordings[] = {
-	{ 0, "juno-uname-002/trace.bin", 0x16 },
-	{ 1, "juno_r1_1/cstrace.bin", 0x10 },
-	{ 2, "juno_r1_1/cstrace.bin", 0x13 },
-	{ 3, "juno_r1_1/cstrace.bin", 0x11 },
-	{ SIM_SOURCE_STM, "stm_only/cstraceitm.bin", 0x20 },
-};
-
-static gboolean feed(struct fixture *f, gsize max_bytes)
-{
-	for (guint i = 0; i < G_N_ELEMENTS(recordings); i++) {
-		g_autofree char *path = data_path(recordings[i].file);
-		g_autofree char *bytes = NULL;
-		gsize len_bytes;
-		struct streams streams;
-
-		if (!g_file_get_contents(path, &bytes, &len_bytes, NULL)) {
-			g_test_skip("the recorded captures are not here (HVSCOPE_DATA)");
-			return FALSE;
-		}
-		streams_init(&streams);
-		streams_split(&streams, (const guint8 *)bytes, len_bytes);
-
-		const GByteArray *stream = streams.of_id[recordings[i].id];
-		g_autoptr(GBytes) fed = g_bytes_new(stream->data, MIN(stream->len, max_bytes));
-
-		g_assert_cmpuint(stream->len, >, 0);
-		g_mutex_lock(&f->soc->lock);
-		sim_soc_feed(f->soc, recordings[i].source, fed, FALSE);
-		g_mutex_unlock(&f->soc->lock);
-		streams_deinit(&streams);
-	}
-	return TRUE;
-}
 
 static void assert_suffix(const GByteArray *captured, const GByteArray *fed, gboolean wrapped)
 {
@@ -200,7 +152,7 @@ static void test_sink(gconstpointer data)
 
 	if (!fixture_init(&f, NULL))
 		return;
-	if (feed(&f, c->feed_bytes)) {
+	if (recordings_feed(&f, c->feed_bytes)) {
 		capture_once(&f, &config, "first", c->wraps);
 		capture_once(&f, &config, "second", c->wraps);
 	}
@@ -217,7 +169,7 @@ static void test_cpu_view(void)
 
 	if (!fixture_init_view(&f, NULL, FALSE))
 		return;
-	if (feed(&f, 1500))
+	if (recordings_feed(&f, 1500))
 		capture_once(&f, &config, "cpu-view", FALSE);
 	fixture_deinit(&f);
 }
@@ -245,7 +197,7 @@ static void test_stop_on_halt(void)
 
 	if (!fixture_init(&f, NULL))
 		return;
-	if (feed(&f, ALL_BYTES)) {
+	if (recordings_feed(&f, ALL_BYTES)) {
 		GThread *thread = g_thread_new("halt", halt_later, &f);
 		gint64 start_us = g_get_monotonic_time();
 
