@@ -311,7 +311,7 @@ struct session_plan *session_plan_new(const struct board *board,
 	return g_steal_pointer(&plan);
 }
 
-static void program_between(struct program *program, const struct session_plan *plan, guint i,
+static void program_between(struct sequence *program, const struct session_plan *plan, guint i,
                             gboolean take)
 {
 	guint component = g_array_index(plan->components, guint, i);
@@ -334,7 +334,7 @@ static void program_between(struct program *program, const struct session_plan *
 	}
 }
 
-static void program_stop_trigger(struct program *program, const struct session_plan *plan,
+static void program_stop_trigger(struct sequence *program, const struct session_plan *plan,
                                  const struct session_config *config)
 {
 	g_autofree char *meaning = g_strdup_printf("%s.flushin", config->sink);
@@ -346,7 +346,7 @@ static void program_stop_trigger(struct program *program, const struct session_p
 	tmc_program_stop_on_trigger(program, plan->sink);
 }
 
-void session_program_sink(struct program *program, const struct session_plan *plan,
+void session_program_sink(struct sequence *program, const struct session_plan *plan,
                           const struct session_config *config)
 {
 	enum board_kind kind = board_component(plan->board, plan->sink)->kind;
@@ -365,7 +365,7 @@ void session_program_sink(struct program *program, const struct session_plan *pl
 		program_stop_trigger(program, plan, config);
 }
 
-void session_program_path(struct program *program, const struct session_plan *plan,
+void session_program_path(struct sequence *program, const struct session_plan *plan,
                           const struct session_config *config, const gboolean *skip)
 {
 	for (guint i = 0; i < plan->components->len; i++) {
@@ -374,7 +374,7 @@ void session_program_path(struct program *program, const struct session_plan *pl
 	}
 }
 
-void session_program_sources(struct program *program, const struct session_plan *plan,
+void session_program_sources(struct sequence *program, const struct session_plan *plan,
                              guint32 timestamp_hz)
 {
 	for (guint i = 0; i < plan->sources->len; i++) {
@@ -389,7 +389,7 @@ void session_program_sources(struct program *program, const struct session_plan 
 	}
 }
 
-void session_program_stop(struct program *program, const struct session_plan *plan)
+void session_program_stop(struct sequence *program, const struct session_plan *plan)
 {
 	for (guint i = 0; i < plan->sources->len; i++) {
 		const struct session_source *source =
@@ -406,7 +406,7 @@ void session_program_stop(struct program *program, const struct session_plan *pl
 		tmc_program_stop(program, plan->sink);
 }
 
-void session_program_off(struct program *program, const struct session_plan *plan)
+void session_program_off(struct sequence *program, const struct session_plan *plan)
 {
 	if (board_component(plan->board, plan->sink)->kind != BOARD_TPIU)
 		tmc_program_off(program, plan->sink);
@@ -421,20 +421,20 @@ void session_program_off(struct program *program, const struct session_plan *pla
 
 char *session_plan_text(const struct session_plan *plan, const struct session_config *config)
 {
-	struct program start, stop;
+	struct sequence start, stop;
 	g_autofree char *start_text = NULL;
 	g_autofree char *stop_text = NULL;
 
-	program_init(&start);
-	program_init(&stop);
+	sequence_init(&start);
+	sequence_init(&stop);
 	session_program_sink(&start, plan, config);
 	session_program_path(&start, plan, config, NULL);
 	session_program_sources(&start, plan, 0);
 	session_program_stop(&stop, plan);
 	session_program_off(&stop, plan);
-	start_text = program_text(&start, plan->board);
-	stop_text = program_text(&stop, plan->board);
-	program_deinit(&start);
-	program_deinit(&stop);
+	start_text = sequence_text(&start, plan->board);
+	stop_text = sequence_text(&stop, plan->board);
+	sequence_deinit(&start);
+	sequence_deinit(&stop);
 	return g_strdup_printf("start\n%sstop\n%s", start_text, stop_text);
 }

@@ -234,7 +234,7 @@ static gboolean read_counters(struct session *self, guint64 *tsgen, guint64 *cou
 
 static gboolean enable_tsgen(struct session *self, GError **error)
 {
-	struct program program;
+	struct sequence program;
 	guint64 count;
 	gboolean enabled, ok;
 
@@ -245,10 +245,10 @@ static gboolean enable_tsgen(struct session *self, GError **error)
 		return FALSE;
 	if (enabled)
 		return TRUE;
-	program_init(&program);
+	sequence_init(&program);
 	tsgen_program_enable(&program, (guint)self->plan->tsgen);
 	ok = access_run(&self->access, &program, error);
-	program_deinit(&program);
+	sequence_deinit(&program);
 	return ok;
 }
 
@@ -276,12 +276,12 @@ static gboolean verify_source(struct session *self, const struct session_source 
 
 static gboolean program(struct session *self, GError **error)
 {
-	struct program path, sources;
+	struct sequence path, sources;
 	gboolean ok;
 
 	report(self, SESSION_PROGRAM, 0, 0);
-	program_init(&path);
-	program_init(&sources);
+	sequence_init(&path);
+	sequence_init(&sources);
 	session_program_sink(&path, self->plan, self->config);
 	session_program_path(&path, self->plan, self->config, self->skip);
 	self->programmed = TRUE;
@@ -293,8 +293,8 @@ static gboolean program(struct session *self, GError **error)
 	}
 	for (guint i = 0; ok && i < self->plan->sources->len; i++)
 		ok = verify_source(self, source_at(self, i), error);
-	program_deinit(&path);
-	program_deinit(&sources);
+	sequence_deinit(&path);
+	sequence_deinit(&sources);
 	return ok;
 }
 
@@ -437,18 +437,18 @@ static gboolean still_programmed(struct session *self, GError **error)
 
 static gboolean stop_trace(struct session *self, GError **error)
 {
-	struct program program;
+	struct sequence program;
 	gboolean ok;
 
 	report(self, SESSION_STOP, 0, 0);
 	if (!still_programmed(self, error))
 		return FALSE;
 	save_registers(self);
-	program_init(&program);
+	sequence_init(&program);
 	session_program_stop(&program, self->plan);
 	ok = access_run(&self->access, &program, error) &&
 	     read_counters(self, &self->tsgen_end, &self->counter_end, error);
-	program_deinit(&program);
+	sequence_deinit(&program);
 	return ok;
 }
 
@@ -531,7 +531,7 @@ static gboolean drain(struct session *self, GError **error)
  * was. With `clean`, trace was stopped in the right order before. */
 static gboolean leave(struct session *self, gboolean clean, GError **error)
 {
-	struct program program;
+	struct sequence program;
 	g_autoptr(GError) off_error = NULL;
 	guint wait_ms = self->access.wait_ms;
 	gboolean ok = TRUE;
@@ -542,24 +542,24 @@ static gboolean leave(struct session *self, gboolean clean, GError **error)
 	if (self->programmed && !clean) {
 		/* A component that never gets ready would cost a second each. */
 		self->access.wait_ms = wait_ms / 10;
-		program_init(&program);
+		sequence_init(&program);
 		session_program_stop(&program, self->plan);
 		for (guint i = 0; i < program.ops->len; i++) {
-			struct program one = { g_array_sized_new(FALSE, TRUE,
-				                                 sizeof(struct program_op), 1) };
+			struct sequence one = { g_array_sized_new(FALSE, TRUE,
+				                                  sizeof(struct sequence_op), 1) };
 
 			g_array_append_vals(one.ops,
-			                    &g_array_index(program.ops, struct program_op, i), 1);
+			                    &g_array_index(program.ops, struct sequence_op, i), 1);
 			access_run(&self->access, &one, NULL);
-			program_deinit(&one);
+			sequence_deinit(&one);
 		}
-		program_deinit(&program);
+		sequence_deinit(&program);
 	}
 	if (self->programmed) {
-		program_init(&program);
+		sequence_init(&program);
 		session_program_off(&program, self->plan);
 		ok = access_run(&self->access, &program, &off_error);
-		program_deinit(&program);
+		sequence_deinit(&program);
 	}
 	self->access.wait_ms = wait_ms;
 	if (!access_restore(&self->access, error))

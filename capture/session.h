@@ -96,7 +96,7 @@ struct session_result {
 	gboolean wrapped;
 	guint64 drain_us;
 	char *incomplete; /* why trace is missing at the end, or NULL */
-	char *write_log;  /* every register write, program_text's form */
+	char *write_log;  /* every register write, sequence_text's form */
 	GPtrArray *notes;
 };
 
@@ -106,7 +106,7 @@ void session_plan_free(struct session_plan *plan);
 typedef struct session_plan SessionPlan; /* for g_autoptr(SessionPlan) */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SessionPlan, session_plan_free)
 
-/* The register accesses of the start and of the stop, as program_text gives them. A trace
+/* The register accesses of the start and of the stop, as sequence_text gives them. A trace
  * unit's resources are taken to be a Cortex-A53's. Free with g_free. */
 char *session_plan_text(const struct session_plan *plan, const struct session_config *config);
 

@@ -129,22 +129,22 @@ static void remember(struct access *self, guint component, guint16 reg, const ch
 	g_array_append_val(self->journal, entry);
 }
 
-static gboolean run_write(struct access *self, const struct program_op *op, GError **error)
+static gboolean run_write(struct access *self, const struct sequence_op *op, GError **error)
 {
 	guint32 old = 0, value = op->value;
 
-	if (op->kind == PROGRAM_MODIFY || !op->transient) {
+	if (op->kind == SEQUENCE_MODIFY || !op->transient) {
 		if (!access_read(self, op->component, op->reg, op->name, &old, error))
 			return FALSE;
 	}
-	if (op->kind == PROGRAM_MODIFY)
+	if (op->kind == SEQUENCE_MODIFY)
 		value |= old & ~op->mask;
 	if (!op->transient)
 		remember(self, op->component, op->reg, op->name, old);
 	return raw_write(self, op->component, op->reg, op->name, value, error);
 }
 
-static gboolean run_wait(struct access *self, const struct program_op *op, GError **error)
+static gboolean run_wait(struct access *self, const struct sequence_op *op, GError **error)
 {
 	gint64 end_us = g_get_monotonic_time() + (gint64)self->wait_ms * 1000;
 	guint32 value = 0;
@@ -169,7 +169,7 @@ static gboolean run_wait(struct access *self, const struct program_op *op, GErro
 }
 
 /* The software lock holds in the CPU's view; LSR is 0 where there is none. */
-static gboolean run_unlock(struct access *self, const struct program_op *op, GError **error)
+static gboolean run_unlock(struct access *self, const struct sequence_op *op, GError **error)
 {
 	guint32 before, after;
 
@@ -190,7 +190,7 @@ static gboolean run_unlock(struct access *self, const struct program_op *op, GEr
 	return TRUE;
 }
 
-static gboolean run_os_unlock(struct access *self, const struct program_op *op, GError **error)
+static gboolean run_os_unlock(struct access *self, const struct sequence_op *op, GError **error)
 {
 	guint32 status;
 
@@ -201,26 +201,26 @@ static gboolean run_os_unlock(struct access *self, const struct program_op *op, 
 	return raw_write(self, op->component, op->reg, op->name, op->value, error);
 }
 
-gboolean access_run(struct access *self, const struct program *program, GError **error)
+gboolean access_run(struct access *self, const struct sequence *program, GError **error)
 {
 	for (guint i = 0; i < program->ops->len; i++) {
-		const struct program_op *op = &g_array_index(program->ops, struct program_op, i);
+		const struct sequence_op *op = &g_array_index(program->ops, struct sequence_op, i);
 		gboolean ok = FALSE;
 
 		if (access_cancelled(self, error))
 			return FALSE;
 		switch (op->kind) {
-		case PROGRAM_WRITE:
-		case PROGRAM_MODIFY:
+		case SEQUENCE_WRITE:
+		case SEQUENCE_MODIFY:
 			ok = run_write(self, op, error);
 			break;
-		case PROGRAM_WAIT:
+		case SEQUENCE_WAIT:
 			ok = run_wait(self, op, error);
 			break;
-		case PROGRAM_UNLOCK:
+		case SEQUENCE_UNLOCK:
 			ok = run_unlock(self, op, error);
 			break;
-		case PROGRAM_OS_UNLOCK:
+		case SEQUENCE_OS_UNLOCK:
 			ok = run_os_unlock(self, op, error);
 			break;
 		}

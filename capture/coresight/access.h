@@ -2,14 +2,14 @@
  *
  * Reads and writes registers by component, runs programs, and remembers the first
  * value of every register that it changes, so that access_restore can put all of
- * them back in reverse order. It keeps a log of every write in program_text's form.
+ * them back in reverse order. It keeps a log of every write in sequence_text's form.
  *
  * Borrows the link and the board. One thread.
  */
 #pragma once
 
 #include "capture/board.h"
-#include "capture/coresight/program.h"
+#include "capture/coresight/sequence.h"
 #include "capture/link.h"
 
 #include <gio/gio.h>
@@ -45,7 +45,7 @@ void access_deinit(struct access *self);
 /* *value is written on success only. Errors name component, register and address. */
 gboolean access_read(struct access *self, guint component, guint16 reg, const char *name,
                      guint32 *value, GError **error);
-gboolean access_run(struct access *self, const struct program *program, GError **error);
+gboolean access_run(struct access *self, const struct sequence *program, GError **error);
 /* Puts back what was changed, last change first. Goes on after a failure, unless the link is
  * lost, and reports the first one. The journal is empty afterwards. */
 gboolean access_restore(struct access *self, GError **error);

@@ -11,25 +11,25 @@ enum {
 	TSGEN_CNTFID0 = 0x020,
 };
 
-static void program_common(struct program *program, guint component, guint channel)
+static void program_common(struct sequence *program, guint component, guint channel)
 {
-	program_unlock(program, component);
-	program_modify(program, component, CTI_GATE, "CTIGATE", 1u << channel, 1u << channel);
-	program_modify(program, component, CTI_CONTROL, "CTICONTROL", 1, 1);
+	sequence_unlock(program, component);
+	sequence_modify(program, component, CTI_GATE, "CTIGATE", 1u << channel, 1u << channel);
+	sequence_modify(program, component, CTI_CONTROL, "CTICONTROL", 1, 1);
 }
 
-void cti_program_input(struct program *program, guint component, guint trigger, guint channel)
+void cti_program_input(struct sequence *program, guint component, guint trigger, guint channel)
 {
 	program_common(program, component, channel);
-	program_modify(program, component, (guint16)(CTI_INEN + 4 * trigger), "CTIINEN",
-	               1u << channel, 1u << channel);
+	sequence_modify(program, component, (guint16)(CTI_INEN + 4 * trigger), "CTIINEN",
+	                1u << channel, 1u << channel);
 }
 
-void cti_program_output(struct program *program, guint component, guint trigger, guint channel)
+void cti_program_output(struct sequence *program, guint component, guint trigger, guint channel)
 {
 	program_common(program, component, channel);
-	program_modify(program, component, (guint16)(CTI_OUTEN + 4 * trigger), "CTIOUTEN",
-	               1u << channel, 1u << channel);
+	sequence_modify(program, component, (guint16)(CTI_OUTEN + 4 * trigger), "CTIOUTEN",
+	                1u << channel, 1u << channel);
 }
 
 gboolean tsgen_read(struct access *access, guint component, guint64 *count, guint32 *hz,
@@ -53,8 +53,8 @@ gboolean tsgen_read(struct access *access, guint component, guint64 *count, guin
 	return TRUE;
 }
 
-void tsgen_program_enable(struct program *program, guint component)
+void tsgen_program_enable(struct sequence *program, guint component)
 {
-	program_unlock(program, component);
-	program_modify(program, component, TSGEN_CNTCR, "CNTCR", 1, 1);
+	sequence_unlock(program, component);
+	sequence_modify(program, component, TSGEN_CNTCR, "CNTCR", 1, 1);
 }

@@ -12,10 +12,10 @@ enum {
 	CTI_TRACE_CHANNEL = 2,
 };
 
-void cti_program_input(struct program *program, guint component, guint trigger, guint channel);
-void cti_program_output(struct program *program, guint component, guint trigger, guint channel);
+void cti_program_input(struct sequence *program, guint component, guint trigger, guint channel);
+void cti_program_output(struct sequence *program, guint component, guint trigger, guint channel);
 
 /* The timestamp generator's count and its CNTFID0 (Hz; 0 where it says nothing). */
 gboolean tsgen_read(struct access *access, guint component, guint64 *count, guint32 *hz,
                     gboolean *enabled, GError **error);
-void tsgen_program_enable(struct program *program, guint component);
+void tsgen_program_enable(struct sequence *program, guint component);

@@ -123,11 +123,11 @@ gboolean etm4_check(struct access *access, guint component, gboolean take, GErro
 	return TRUE;
 }
 
-static void write64(struct program *program, guint component, guint16 reg, const char *name,
+static void write64(struct sequence *program, guint component, guint16 reg, const char *name,
                     guint64 value)
 {
-	program_write(program, component, reg, name, (guint32)value);
-	program_write(program, component, (guint16)(reg + 4), name, (guint32)(value >> 32));
+	sequence_write(program, component, reg, name, (guint32)value);
+	sequence_write(program, component, (guint16)(reg + 4), name, (guint32)(value >> 32));
 }
 
 static guint32 address_type(const struct etm4_config *config)
@@ -138,7 +138,7 @@ static guint32 address_type(const struct etm4_config *config)
 }
 
 /* All comparators are written, so that none is left over from an earlier user. */
-static void program_comparators(struct program *program, guint component,
+static void program_comparators(struct sequence *program, guint component,
                                 const struct etm4_config *config, const struct etm4_ids *ids)
 {
 	gboolean everything = config->filter != ETM4_FILTER_NONE && config->n_ranges == 0;
@@ -156,68 +156,68 @@ static void program_comparators(struct program *program, guint component,
 		        used    ? config->ranges[pair].last_va
 		        : whole ? G_MAXUINT64
 		                : 0);
-		program_write(program, component, type_reg, "TRCACATR", type);
-		program_write(program, component, (guint16)(type_reg + 8), "TRCACATR", type);
+		sequence_write(program, component, type_reg, "TRCACATR", type);
+		sequence_write(program, component, (guint16)(type_reg + 8), "TRCACATR", type);
 	}
 	if (ids->n_context_ids > 0) {
-		program_write(program, component, 0x600, "TRCCIDCVR0",
-		              config->filter == ETM4_FILTER_CONTEXT_ID
-		                      ? (guint32)config->filter_value
-		                      : 0);
-		program_write(program, component, 0x680, "TRCCIDCCTLR0", 0);
+		sequence_write(program, component, 0x600, "TRCCIDCVR0",
+		               config->filter == ETM4_FILTER_CONTEXT_ID
+		                       ? (guint32)config->filter_value
+		                       : 0);
+		sequence_write(program, component, 0x680, "TRCCIDCCTLR0", 0);
 	}
 	if (ids->n_vmids > 0) {
-		program_write(program, component, 0x640, "TRCVMIDCVR0",
-		              config->filter == ETM4_FILTER_VMID ? (guint32)config->filter_value
-		                                                 : 0);
-		program_write(program, component, 0x688, "TRCVMIDCCTLR0", 0);
+		sequence_write(program, component, 0x640, "TRCVMIDCVR0",
+		               config->filter == ETM4_FILTER_VMID ? (guint32)config->filter_value
+		                                                  : 0);
+		sequence_write(program, component, 0x688, "TRCVMIDCCTLR0", 0);
 	}
 }
 
-static void program_table(struct program *program, guint component,
+static void program_table(struct sequence *program, guint component,
                           const struct etm4_config *config)
 {
 	guint pairs = config->n_ranges;
 
 	if (config->filter != ETM4_FILTER_NONE && pairs == 0)
 		pairs = 1;
-	program_write(program, component, 0x010, "TRCCONFIGR", config->config);
-	program_write(program, component, 0x018, "TRCAUXCTLR", 0);
-	program_write(program, component, 0x020, "TRCEVENTCTL0R", 0);
-	program_write(program, component, 0x024, "TRCEVENTCTL1R", 0);
-	program_write(program, component, 0x02C, "TRCSTALLCTLR",
-	              config->stall ? STALLCTLR_ISTALL | STALLCTLR_LEVEL : 0);
-	program_write(program, component, 0x030, "TRCTSCTLR", 0);
-	program_write(program, component, 0x034, "TRCSYNCPR", config->sync_log2);
-	program_write(program, component, 0x038, "TRCCCCTLR", config->cycle_threshold);
-	program_write(program, component, 0x03C, "TRCBBCTLR", 0);
-	program_write(program, component, 0x040, "TRCTRACEIDR", config->trace_id);
-	program_write(program, component, 0x080, "TRCVICTLR", config->view_inst);
-	program_write(program, component, 0x084, "TRCVIIECTLR", (1u << pairs) - 1);
-	program_write(program, component, 0x088, "TRCVISSCTLR", 0);
+	sequence_write(program, component, 0x010, "TRCCONFIGR", config->config);
+	sequence_write(program, component, 0x018, "TRCAUXCTLR", 0);
+	sequence_write(program, component, 0x020, "TRCEVENTCTL0R", 0);
+	sequence_write(program, component, 0x024, "TRCEVENTCTL1R", 0);
+	sequence_write(program, component, 0x02C, "TRCSTALLCTLR",
+	               config->stall ? STALLCTLR_ISTALL | STALLCTLR_LEVEL : 0);
+	sequence_write(program, component, 0x030, "TRCTSCTLR", 0);
+	sequence_write(program, component, 0x034, "TRCSYNCPR", config->sync_log2);
+	sequence_write(program, component, 0x038, "TRCCCCTLR", config->cycle_threshold);
+	sequence_write(program, component, 0x03C, "TRCBBCTLR", 0);
+	sequence_write(program, component, 0x040, "TRCTRACEIDR", config->trace_id);
+	sequence_write(program, component, 0x080, "TRCVICTLR", config->view_inst);
+	sequence_write(program, component, 0x084, "TRCVIIECTLR", (1u << pairs) - 1);
+	sequence_write(program, component, 0x088, "TRCVISSCTLR", 0);
 }
 
-void etm4_program_start(struct program *program, guint component, const struct etm4_config *config,
+void etm4_program_start(struct sequence *program, guint component, const struct etm4_config *config,
                         const struct etm4_ids *ids)
 {
-	program_unlock(program, component);
-	program_os_unlock(program, component);
-	program_write(program, component, TRCPRGCTLR, "TRCPRGCTLR", 0);
-	program_wait(program, component, TRCSTATR, "TRCSTATR", TRCSTATR_IDLE, TRCSTATR_IDLE,
-	             "the trace unit does not become idle; is its core powered and clocked?");
+	sequence_unlock(program, component);
+	sequence_os_unlock(program, component);
+	sequence_write(program, component, TRCPRGCTLR, "TRCPRGCTLR", 0);
+	sequence_wait(program, component, TRCSTATR, "TRCSTATR", TRCSTATR_IDLE, TRCSTATR_IDLE,
+	              "the trace unit does not become idle; is its core powered and clocked?");
 	program_table(program, component, config);
 	program_comparators(program, component, config, ids);
 	for (guint i = 2; i < ids->n_resource_selectors; i++)
-		program_write(program, component, (guint16)(0x200 + 4 * i), "TRCRSCTLR", 0);
-	program_modify(program, component, TRCPDCR, "TRCPDCR", TRCPDCR_POWER_UP, TRCPDCR_POWER_UP);
-	program_write(program, component, TRCPRGCTLR, "TRCPRGCTLR", 1);
-	program_wait(program, component, TRCSTATR, "TRCSTATR", TRCSTATR_IDLE, 0,
-	             "the trace unit does not start; is the OS lock held by a debugger?");
+		sequence_write(program, component, (guint16)(0x200 + 4 * i), "TRCRSCTLR", 0);
+	sequence_modify(program, component, TRCPDCR, "TRCPDCR", TRCPDCR_POWER_UP, TRCPDCR_POWER_UP);
+	sequence_write(program, component, TRCPRGCTLR, "TRCPRGCTLR", 1);
+	sequence_wait(program, component, TRCSTATR, "TRCSTATR", TRCSTATR_IDLE, 0,
+	              "the trace unit does not start; is the OS lock held by a debugger?");
 }
 
-void etm4_program_stop(struct program *program, guint component)
+void etm4_program_stop(struct sequence *program, guint component)
 {
-	program_write(program, component, TRCPRGCTLR, "TRCPRGCTLR", 0);
-	program_wait(program, component, TRCSTATR, "TRCSTATR", TRCSTATR_STABLE, TRCSTATR_STABLE,
-	             "the trace unit does not drain; is the path to the sink blocked?");
+	sequence_write(program, component, TRCPRGCTLR, "TRCPRGCTLR", 0);
+	sequence_wait(program, component, TRCSTATR, "TRCSTATR", TRCSTATR_STABLE, TRCSTATR_STABLE,
+	              "the trace unit does not drain; is the path to the sink blocked?");
 }

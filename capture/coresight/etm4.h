@@ -75,6 +75,6 @@ gboolean etm4_ids_fit(const struct etm4_ids *ids, const char *name, struct etm4_
 
 /* Power, OS lock, authentication, and whether somebody else uses it. */
 gboolean etm4_check(struct access *access, guint component, gboolean take, GError **error);
-void etm4_program_start(struct program *program, guint component, const struct etm4_config *config,
+void etm4_program_start(struct sequence *program, guint component, const struct etm4_config *config,
                         const struct etm4_ids *ids);
-void etm4_program_stop(struct program *program, guint component);
+void etm4_program_stop(struct sequence *program, guint component);

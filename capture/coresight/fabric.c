@@ -15,34 +15,36 @@ enum {
 	SYNC_EVERY_FRAMES = 64,
 };
 
-void funnel_program(struct program *program, guint component, guint32 port_mask)
+void funnel_program(struct sequence *program, guint component, guint32 port_mask)
 {
-	program_unlock(program, component);
-	program_write(program, component, 0x000, "FUNCTL", FUNNEL_HOLD | port_mask);
+	sequence_unlock(program, component);
+	sequence_write(program, component, 0x000, "FUNCTL", FUNNEL_HOLD | port_mask);
 }
 
-void replicator_program(struct program *program, guint component, guint port)
+void replicator_program(struct sequence *program, guint component, guint port)
 {
-	program_unlock(program, component);
-	program_write(program, component, 0x000, "IDFILTER0", port == 0 ? 0 : REPLICATOR_BLOCK_ALL);
-	program_write(program, component, 0x004, "IDFILTER1", port == 1 ? 0 : REPLICATOR_BLOCK_ALL);
+	sequence_unlock(program, component);
+	sequence_write(program, component, 0x000, "IDFILTER0",
+	               port == 0 ? 0 : REPLICATOR_BLOCK_ALL);
+	sequence_write(program, component, 0x004, "IDFILTER1",
+	               port == 1 ? 0 : REPLICATOR_BLOCK_ALL);
 }
 
-void tpiu_program_start(struct program *program, guint component, guint width)
+void tpiu_program_start(struct sequence *program, guint component, guint width)
 {
-	program_unlock(program, component);
-	program_write(program, component, TPIU_CSPSR, "CSPSR", 1u << (width - 1));
-	program_write(program, component, TPIU_FFCR, "FFCR", FFCR_CONTINUOUS);
-	program_write(program, component, TPIU_FSCR, "FSCR", SYNC_EVERY_FRAMES);
+	sequence_unlock(program, component);
+	sequence_write(program, component, TPIU_CSPSR, "CSPSR", 1u << (width - 1));
+	sequence_write(program, component, TPIU_FFCR, "FFCR", FFCR_CONTINUOUS);
+	sequence_write(program, component, TPIU_FSCR, "FSCR", SYNC_EVERY_FRAMES);
 }
 
-void tpiu_program_stop(struct program *program, guint component)
+void tpiu_program_stop(struct sequence *program, guint component)
 {
 	/* Linux writes 0x1000 and 0x1040, which leaves continuous mode before the flush: good
 	 * enough to switch off, but the last bytes would come out unformatted. */
-	program_write(program, component, TPIU_FFCR, "FFCR", FFCR_STOP_ON_FLUSH | FFCR_CONTINUOUS);
-	program_write(program, component, TPIU_FFCR, "FFCR",
-	              FFCR_STOP_ON_FLUSH | FFCR_CONTINUOUS | FFCR_FLUSH);
-	program_wait(program, component, TPIU_FFSR, "FFSR", FFSR_STOPPED, FFSR_STOPPED,
-	             "the TPIU does not stop; is its trace clock on (DBG_TRACE_CTRL)?");
+	sequence_write(program, component, TPIU_FFCR, "FFCR", FFCR_STOP_ON_FLUSH | FFCR_CONTINUOUS);
+	sequence_write(program, component, TPIU_FFCR, "FFCR",
+	               FFCR_STOP_ON_FLUSH | FFCR_CONTINUOUS | FFCR_FLUSH);
+	sequence_wait(program, component, TPIU_FFSR, "FFSR", FFSR_STOPPED, FFSR_STOPPED,
+	              "the TPIU does not stop; is its trace clock on (DBG_TRACE_CTRL)?");
 }

@@ -14,23 +14,23 @@ enum {
 	SYNC_EVERY_BYTES = 0xFFF,
 };
 
-void stm_program_start(struct program *program, guint component, guint8 trace_id,
+void stm_program_start(struct sequence *program, guint component, guint8 trace_id,
                        guint32 timestamp_hz)
 {
-	program_unlock(program, component);
-	program_write(program, component, STM_SPTRIGCSR, "SPTRIGCSR", TRIGGER_TO_ATB);
-	program_write(program, component, STM_SPSCR, "SPSCR", 0);
-	program_write(program, component, STM_SPER, "SPER", 0xFFFFFFFFu);
-	program_write(program, component, STM_TSFREQR, "TSFREQR", timestamp_hz);
-	program_write(program, component, STM_SYNCR, "SYNCR", SYNC_EVERY_BYTES);
-	program_write(program, component, STM_TCSR, "TCSR",
-	              (guint32)trace_id << 16 | TCSR_TIMESTAMPS | TCSR_ENABLE);
+	sequence_unlock(program, component);
+	sequence_write(program, component, STM_SPTRIGCSR, "SPTRIGCSR", TRIGGER_TO_ATB);
+	sequence_write(program, component, STM_SPSCR, "SPSCR", 0);
+	sequence_write(program, component, STM_SPER, "SPER", 0xFFFFFFFFu);
+	sequence_write(program, component, STM_TSFREQR, "TSFREQR", timestamp_hz);
+	sequence_write(program, component, STM_SYNCR, "SYNCR", SYNC_EVERY_BYTES);
+	sequence_write(program, component, STM_TCSR, "TCSR",
+	               (guint32)trace_id << 16 | TCSR_TIMESTAMPS | TCSR_ENABLE);
 }
 
-void stm_program_stop(struct program *program, guint component, guint8 trace_id)
+void stm_program_stop(struct sequence *program, guint component, guint8 trace_id)
 {
-	program_write(program, component, STM_TCSR, "TCSR",
-	              (guint32)trace_id << 16 | TCSR_TIMESTAMPS);
-	program_wait(program, component, STM_TCSR, "TCSR", TCSR_BUSY, 0,
-	             "the STM does not drain; is the path to the sink blocked?");
+	sequence_write(program, component, STM_TCSR, "TCSR",
+	               (guint32)trace_id << 16 | TCSR_TIMESTAMPS);
+	sequence_wait(program, component, STM_TCSR, "TCSR", TCSR_BUSY, 0,
+	              "the STM does not drain; is the path to the sink blocked?");
 }

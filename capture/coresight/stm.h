@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "capture/coresight/program.h"
+#include "capture/coresight/sequence.h"
 
 /* `timestamp_hz` goes into the stream's FREQ packets; 0: not known. */
-void stm_program_start(struct program *program, guint component, guint8 trace_id,
+void stm_program_start(struct sequence *program, guint component, guint8 trace_id,
                        guint32 timestamp_hz);
-void stm_program_stop(struct program *program, guint component, guint8 trace_id);
+void stm_program_stop(struct sequence *program, guint component, guint8 trace_id);

@@ -57,79 +57,79 @@ gboolean tmc_check(struct access *access, guint component, gboolean take, GError
 	return FALSE;
 }
 
-void tmc_program_take(struct program *program, guint component)
+void tmc_program_take(struct sequence *program, guint component)
 {
-	program_unlock(program, component);
-	program_write(program, component, TMC_CTL, "CTL", 0);
+	sequence_unlock(program, component);
+	sequence_write(program, component, TMC_CTL, "CTL", 0);
 }
 
-static void program_idle(struct program *program, guint component)
+static void program_idle(struct sequence *program, guint component)
 {
-	program_unlock(program, component);
-	program_wait(program, component, TMC_STS, "STS", STS_READY, STS_READY, never_ready);
+	sequence_unlock(program, component);
+	sequence_wait(program, component, TMC_STS, "STS", STS_READY, STS_READY, never_ready);
 }
 
-void tmc_program_sink(struct program *program, guint component)
-{
-	program_idle(program, component);
-	program_write(program, component, TMC_MODE, "MODE", MODE_CIRCULAR);
-	program_write(program, component, TMC_FFCR, "FFCR", FFCR_SINK);
-	program_write(program, component, TMC_TRG, "TRG", 0);
-	program_write(program, component, TMC_CTL, "CTL", 1);
-}
-
-void tmc_program_link(struct program *program, guint component)
+void tmc_program_sink(struct sequence *program, guint component)
 {
 	program_idle(program, component);
-	program_write(program, component, TMC_MODE, "MODE", MODE_HW_FIFO);
-	program_write(program, component, TMC_FFCR, "FFCR", FFCR_LINK);
-	program_write(program, component, TMC_BUFWM, "BUFWM", 0);
-	program_write(program, component, TMC_CTL, "CTL", 1);
+	sequence_write(program, component, TMC_MODE, "MODE", MODE_CIRCULAR);
+	sequence_write(program, component, TMC_FFCR, "FFCR", FFCR_SINK);
+	sequence_write(program, component, TMC_TRG, "TRG", 0);
+	sequence_write(program, component, TMC_CTL, "CTL", 1);
 }
 
-void tmc_program_memory_sink(struct program *program, guint component, guint64 buffer_pa,
+void tmc_program_link(struct sequence *program, guint component)
+{
+	program_idle(program, component);
+	sequence_write(program, component, TMC_MODE, "MODE", MODE_HW_FIFO);
+	sequence_write(program, component, TMC_FFCR, "FFCR", FFCR_LINK);
+	sequence_write(program, component, TMC_BUFWM, "BUFWM", 0);
+	sequence_write(program, component, TMC_CTL, "CTL", 1);
+}
+
+void tmc_program_memory_sink(struct sequence *program, guint component, guint64 buffer_pa,
                              guint32 buffer_bytes)
 {
 	program_idle(program, component);
-	program_write(program, component, TMC_MODE, "MODE", MODE_CIRCULAR);
-	program_write(program, component, TMC_RSZ, "RSZ", buffer_bytes / 4);
-	program_modify(program, component, TMC_AXICTL, "AXICTL", AXICTL_FIELDS,
-	               AXICTL_NON_SECURE | AXICTL_BURST_16 | AXICTL_CACHE);
-	program_write(program, component, TMC_DBALO, "DBALO", (guint32)buffer_pa);
-	program_write(program, component, TMC_DBAHI, "DBAHI", (guint32)(buffer_pa >> 32));
-	program_write(program, component, TMC_FFCR, "FFCR", FFCR_SINK);
-	program_write(program, component, TMC_TRG, "TRG", 0);
-	program_write(program, component, TMC_CTL, "CTL", 1);
+	sequence_write(program, component, TMC_MODE, "MODE", MODE_CIRCULAR);
+	sequence_write(program, component, TMC_RSZ, "RSZ", buffer_bytes / 4);
+	sequence_modify(program, component, TMC_AXICTL, "AXICTL", AXICTL_FIELDS,
+	                AXICTL_NON_SECURE | AXICTL_BURST_16 | AXICTL_CACHE);
+	sequence_write(program, component, TMC_DBALO, "DBALO", (guint32)buffer_pa);
+	sequence_write(program, component, TMC_DBAHI, "DBAHI", (guint32)(buffer_pa >> 32));
+	sequence_write(program, component, TMC_FFCR, "FFCR", FFCR_SINK);
+	sequence_write(program, component, TMC_TRG, "TRG", 0);
+	sequence_write(program, component, TMC_CTL, "CTL", 1);
 }
 
-void tmc_program_stop_on_trigger(struct program *program, guint component)
+void tmc_program_stop_on_trigger(struct sequence *program, guint component)
 {
-	program_modify(program, component, TMC_FFCR, "FFCR",
-	               FFCR_FLUSH_ON_INPUT | FFCR_STOP_ON_FLUSH,
-	               FFCR_FLUSH_ON_INPUT | FFCR_STOP_ON_FLUSH);
+	sequence_modify(program, component, TMC_FFCR, "FFCR",
+	                FFCR_FLUSH_ON_INPUT | FFCR_STOP_ON_FLUSH,
+	                FFCR_FLUSH_ON_INPUT | FFCR_STOP_ON_FLUSH);
 }
 
-void tmc_program_stop(struct program *program, guint component)
+void tmc_program_stop(struct sequence *program, guint component)
 {
-	program_modify(program, component, TMC_FFCR, "FFCR", FFCR_STOP_ON_FLUSH,
-	               FFCR_STOP_ON_FLUSH);
-	program_modify(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, FFCR_FLUSH);
-	program_wait(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, 0,
-	             "the flush does not come to an end; is a link or funnel upstream stuck?");
-	program_wait(program, component, TMC_STS, "STS", STS_READY, STS_READY, never_ready);
+	sequence_modify(program, component, TMC_FFCR, "FFCR", FFCR_STOP_ON_FLUSH,
+	                FFCR_STOP_ON_FLUSH);
+	sequence_modify(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, FFCR_FLUSH);
+	sequence_wait(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, 0,
+	              "the flush does not come to an end; is a link or funnel upstream stuck?");
+	sequence_wait(program, component, TMC_STS, "STS", STS_READY, STS_READY, never_ready);
 }
 
-void tmc_program_off(struct program *program, guint component)
+void tmc_program_off(struct sequence *program, guint component)
 {
-	program_write(program, component, TMC_CTL, "CTL", 0);
+	sequence_write(program, component, TMC_CTL, "CTL", 0);
 }
 
-void tmc_program_link_off(struct program *program, guint component)
+void tmc_program_link_off(struct sequence *program, guint component)
 {
-	program_modify(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, FFCR_FLUSH);
-	program_wait(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, 0,
-	             "the flush does not come to an end; is what lies downstream blocked?");
-	program_write(program, component, TMC_CTL, "CTL", 0);
+	sequence_modify(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, FFCR_FLUSH);
+	sequence_wait(program, component, TMC_FFCR, "FFCR", FFCR_FLUSH, 0,
+	              "the flush does not come to an end; is what lies downstream blocked?");
+	sequence_write(program, component, TMC_CTL, "CTL", 0);
 }
 
 static gboolean read_pointer(struct access *access, guint component, guint16 low, const char *name,

@@ -22,22 +22,22 @@ struct tmc_status {
 gboolean tmc_check(struct access *access, guint component, gboolean take, GError **error);
 
 /* Before any of the three below where somebody else may have left it on. */
-void tmc_program_take(struct program *program, guint component);
+void tmc_program_take(struct sequence *program, guint component);
 /* As a sink in its own RAM. */
-void tmc_program_sink(struct program *program, guint component);
+void tmc_program_sink(struct sequence *program, guint component);
 /* As a link: trace passes through. */
-void tmc_program_link(struct program *program, guint component);
+void tmc_program_link(struct sequence *program, guint component);
 /* An ETR as a sink in memory that nobody else owns. */
-void tmc_program_memory_sink(struct program *program, guint component, guint64 buffer_pa,
+void tmc_program_memory_sink(struct sequence *program, guint component, guint64 buffer_pa,
                              guint32 buffer_bytes);
 /* Adds to a started sink: stop when a trigger arrives at its flush input. */
-void tmc_program_stop_on_trigger(struct program *program, guint component);
+void tmc_program_stop_on_trigger(struct sequence *program, guint component);
 /* Flushes and stops; the sink can then be read. */
-void tmc_program_stop(struct program *program, guint component);
+void tmc_program_stop(struct sequence *program, guint component);
 /* After draining. */
-void tmc_program_off(struct program *program, guint component);
+void tmc_program_off(struct sequence *program, guint component);
 /* Empties a link and switches it off. Skipped, the next session times out. */
-void tmc_program_link_off(struct program *program, guint component);
+void tmc_program_link_off(struct sequence *program, guint component);
 
 gboolean tmc_read_status(struct access *access, guint component, struct tmc_status *status,
                          GError **error);
