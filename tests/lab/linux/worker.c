@@ -1,0 +1,140 @@
+/* worker.c: known workloads for a Linux guest of the lab
+ *
+ *   worker MACHINE WORKLOAD...     each WORKLOAD is KIND or KIND:NUMBER
+ *
+ * Each becomes a process named MACHINE_KIND that holds a marker string in its
+ * memory, "LABXEN-MARKER:MACHINE_KIND:PID", for tests that read a sleeping
+ * process. Kinds: calc (never sleeps), io (NUMBER short sleeps a second, with a
+ * write each), threads (NUMBER named threads that take turns), fork (NUMBER
+ * children a second, each logged on the console), sleep (waits for ever).
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { THREADS_MAX = 8 };
+
+char marker[64] __attribute__((aligned(16)));
+volatile unsigned long counter;
+
+static void pause_ns(long ns)
+{
+	struct timespec time = { ns / 1000000000, ns % 1000000000 };
+	nanosleep(&time, NULL);
+}
+
+static void compute(unsigned long rounds)
+{
+	for (unsigned long i = 0; i < rounds; i++)
+		counter = counter * 2862933555777941757ul + 3037000493ul;
+}
+
+static void run_calc(void)
+{
+	for (;;)
+		compute(100000);
+}
+
+static void run_io(long per_second)
+{
+	int null = open("/dev/null", O_WRONLY);
+	for (;;) {
+		compute(2000);
+		if (write(null, marker, sizeof marker) < 0)
+			_exit(1);
+		pause_ns(1000000000 / per_second);
+	}
+}
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static void *run_thread(void *data)
+{
+	char name[16];
+	snprintf(name, sizeof name, "thread%d", (int)(long)data);
+	prctl(PR_SET_NAME, name);
+	for (;;) {
+		pthread_mutex_lock(&turn);
+		compute(5000);
+		pthread_mutex_unlock(&turn);
+		pause_ns(2000000);
+	}
+	return NULL;
+}
+
+static void run_threads(long count)
+{
+	for (long i = 0; i < count && i < THREADS_MAX; i++) {
+		pthread_t thread;
+		if (pthread_create(&thread, NULL, run_thread, (void *)i) != 0)
+			_exit(1);
+	}
+	for (;;)
+		pause();
+}
+
+static void run_fork(long per_second, const char *name)
+{
+	for (unsigned number = 0;; number++) {
+		pid_t child = fork();
+		if (child == 0) {
+			prctl(PR_SET_NAME, "child");
+			snprintf(marker, sizeof marker, "LABXEN-MARKER:child:%d", getpid());
+			compute(20000);
+			_exit(0);
+		}
+		struct timespec now;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		printf("fork %s %d -> %d number %u at %ld.%09ld\n", name, getpid(), child, number,
+		       (long)now.tv_sec, now.tv_nsec);
+		fflush(stdout);
+		waitpid(child, NULL, 0);
+		printf("exit %s %d\n", name, child);
+		fflush(stdout);
+		pause_ns(1000000000 / per_second);
+	}
+}
+
+static void run(const char *machine, const char *workload)
+{
+	char kind[16];
+	size_t length = strcspn(workload, ":");
+	snprintf(kind, sizeof kind, "%.*s", (int)length, workload);
+	long number = workload[length] ? atol(workload + length + 1) : 1;
+	if (number < 1)
+		number = 1;
+	char name[16];
+	snprintf(name, sizeof name, "%.7s_%.7s", machine, kind);
+	prctl(PR_SET_NAME, name);
+	snprintf(marker, sizeof marker, "LABXEN-MARKER:%s:%d", name, getpid());
+	if (strcmp(kind, "calc") == 0)
+		run_calc();
+	else if (strcmp(kind, "io") == 0)
+		run_io(number);
+	else if (strcmp(kind, "threads") == 0)
+		run_threads(number);
+	else if (strcmp(kind, "fork") == 0)
+		run_fork(number, name);
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++) {
+		pid_t pid = fork();
+		if (pid == 0)
+			run(argv[1], argv[i]);
+		printf("task %s %s pid %d\n", argv[1], argv[i], pid);
+	}
+	fflush(stdout);
+	return 0;
+}
