@@ -7,6 +7,7 @@ import subprocess
 LAB = pathlib.Path(__file__).resolve().parent.parent
 ROOT = LAB.parent.parent
 CACHE = pathlib.Path(os.environ.get("HVSCOPE_LAB_CACHE") or ROOT / "build" / "lab").resolve()
+RUNS = pathlib.Path(os.environ.get("HVSCOPE_LAB_RUNS") or CACHE / "runs").resolve()
 SKIP = 77
 
 

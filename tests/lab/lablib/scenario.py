@@ -58,11 +58,12 @@ class Domain:
 
 @dataclasses.dataclass
 class Trace:
-    """What is recorded: virtual time since reset."""
+    """What is recorded, counted in millions of instructions of all pCPUs together
+    since reset: 250 are one second of a machine that is never idle, at 4 ns each."""
 
-    start_ms: int = 5000
-    length_ms: int = 500
-    options: str = ""
+    start_minsns: int = 1250
+    length_minsns: int = 60
+    options: str = ""  # further ones of the virtual ETM's
 
 
 @dataclasses.dataclass

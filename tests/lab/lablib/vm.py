@@ -4,6 +4,8 @@ Everything that could differ between two runs stays outside of the guest: the
 machine starts paused, gets no input, and stops at a virtual time (freeze-plugin).
 """
 
+import ctypes
+import hashlib
 import json
 import os
 import pathlib
@@ -15,18 +17,29 @@ import time
 from .paths import CACHE, LAB, LabError, tool
 
 
-def build_plugin(name, sources, includes=()):
-    """Compiles a QEMU plugin into the cache; rebuilt when a source is newer."""
-    out = CACHE / "plugins" / f"{name}.so"
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def build_plugin(name, sources, includes=(), headers=()):
+    """Compiles a QEMU plugin into the cache, unless these very sources were already."""
     sources = [pathlib.Path(source) for source in sources]
-    if out.exists() and all(s.stat().st_mtime <= out.stat().st_mtime for s in sources):
+    digest = hashlib.sha256()
+    for path in [*sources, *headers, CACHE / "include" / "qemu-plugin.h"]:
+        digest.update(path.read_bytes())
+    out = CACHE / "plugins" / f"{name}-{digest.hexdigest()[:16]}.so"
+    if out.exists():
         return out
     out.parent.mkdir(parents=True, exist_ok=True)
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0"], capture_output=True,
                            text=True, check=True).stdout.split()
     temporary = out.with_suffix(f".{os.getpid()}")
     result = subprocess.run(
-        ["cc", "-std=gnu17", "-O2", "-g", "-Wall", "-Wextra", "-shared", "-fPIC",
+        [os.environ.get("CC", "cc"), "-std=gnu17", "-O2", "-g", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-shared", "-fPIC",
          f"-I{CACHE / 'include'}", *(f"-I{path}" for path in includes), "-o", str(temporary),
          *map(str, sources), *flags], capture_output=True, text=True, check=False)
     if result.returncode:
@@ -38,7 +51,7 @@ def build_plugin(name, sources, includes=()):
 class Vm:
     """One QEMU process. Use it as a context manager: leaving ends the process."""
 
-    def __init__(self, machine, folder, freeze_ns=None, plugins=(), gdb=None):
+    def __init__(self, machine, folder, freeze_insns=None, plugins=(), gdb=None):
         self.machine = machine
         self.folder = folder
         self.done = folder / "frozen"
@@ -53,9 +66,9 @@ class Vm:
                         "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
                         "-chardev", f"socket,id=gdb,path={self.gdb_path},server=on,wait=off",
                         "-gdb", "chardev:gdb"]
-        if freeze_ns is not None:
+        if freeze_insns is not None:
             freeze = build_plugin("freeze", [LAB / "freeze-plugin.c"])
-            self.command += ["-plugin", f"{freeze},at_ns={freeze_ns},done={self.done}"]
+            self.command += ["-plugin", f"{freeze},at_insns={freeze_insns},done={self.done}"]
         for plugin in plugins:
             self.command += ["-plugin", plugin]
         self.process = None
@@ -64,7 +77,7 @@ class Vm:
     def __enter__(self):
         self.log = open(self.folder / "qemu.log", "wb")
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log)
+                                        stderr=self.log, preexec_fn=_die_with_parent)
         return self
 
     def __exit__(self, *_):
@@ -83,7 +96,8 @@ class Vm:
         return self.console_path.read_text(errors="replace") if self.console_path.exists() else ""
 
     def wait_frozen(self, timeout_s, progress=None):
-        """Until the freeze plugin reports, or the time is up (an error)."""
+        """Until the freeze plugin reports, or the time is up (an error). Returns the
+        instructions executed by all vCPUs and the virtual time in ns."""
         end = time.monotonic() + timeout_s
         while not self.done.exists():
             if self.process.poll() is not None:
@@ -94,6 +108,8 @@ class Vm:
             if progress:
                 progress(self)
             time.sleep(0.05)
+        insns, now_ns = self.done.read_text().split()
+        return int(insns), int(now_ns)
 
     def quit(self):
         """Ends QEMU in its own time, so that plugins write out what they hold."""
