@@ -2,9 +2,10 @@
 /* freeze-plugin.c: stops the machine after a number of instructions
  *
  * A plugin for QEMU that pauses all vCPUs soon after so many instructions of all of
- * them, such that with -icount two runs stop at the same instruction of every vCPU. QEMU's own ways to stop (monitor, breakpoint) ask the main loop,
- * and other vCPUs run on for a host-dependent while until it answers; here the
- * vCPU thread waits for the main loop instead, so that none of them runs.
+ * them, such that with -icount two runs stop at the same instruction of every vCPU. QEMU's own ways
+ * to stop (monitor, breakpoint) ask the main loop, and other vCPUs run on for a host-dependent
+ * while until it answers; here the vCPU thread waits for the main loop instead, so that none of
+ * them runs.
  *
  * Arguments: at_insns=N, done=FILE (written once the machine stands still: the
  * instructions and the virtual time in ns).
@@ -21,9 +22,15 @@
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 /* include/qemu/timer.h of QEMU 10.0. */
-enum { CLOCK_VIRTUAL = 1, SCALE_NS = 1, TIMER_BYTES = 512 };
+enum {
+	CLOCK_VIRTUAL = 1,
+	SCALE_NS = 1,
+	TIMER_BYTES = 512
+};
 /* qapi/run-state.json: the index of "paused". */
-enum { RUN_STATE_PAUSED = 4 };
+enum {
+	RUN_STATE_PAUSED = 4
+};
 
 struct timer_list_group;
 extern void timer_init_full(void *timer, struct timer_list_group *group, int type, int scale,
@@ -48,7 +55,9 @@ static char *done_path;
 static int64_t at_insns = -1;
 
 /* An idle machine's clock runs ahead of its instructions; how close is close enough. */
-enum { STEP_NS = 20000 };
+enum {
+	STEP_NS = 20000
+};
 
 /* Runs in the vCPU thread, before any vCPU gets its next turn, with the big lock
  * held. The main loop takes the lock, leaves the state "running", marks every vCPU
@@ -84,7 +93,8 @@ static void freeze(void *data)
 	(void)data;
 	int64_t left = at_insns - icount_get_raw();
 	if (left > 0) {
-		timer_mod_ns(timer, qemu_clock_get_ns(CLOCK_VIRTUAL) + MAX(icount_to_ns(left), STEP_NS));
+		timer_mod_ns(timer,
+		             qemu_clock_get_ns(CLOCK_VIRTUAL) + MAX(icount_to_ns(left), STEP_NS));
 		return;
 	}
 	qemu_system_vmstop_request_prepare();
@@ -114,7 +124,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		} else if (g_str_has_prefix(argv[i], "done=")) {
 			done_path = g_strdup(argv[i] + strlen("done="));
 		} else {
-			fprintf(stderr, "freeze: no option '%s' (at_insns=N, done=FILE)\n", argv[i]);
+			fprintf(stderr, "freeze: no option '%s' (at_insns=N, done=FILE)\n",
+			        argv[i]);
 			return -1;
 		}
 	}

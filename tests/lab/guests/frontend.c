@@ -38,11 +38,16 @@ void guest_main(void)
 	while (!ring->backend_ready)
 		guest_event_wait();
 	guest_print("frontend ready\n");
+	uint64_t hz = guest_counter_hz();
+	uint64_t next = guest_config.start_ms * hz / 1000;
+	guest_sleep_until(next);
 	for (uint32_t number = 0;; number++) {
 		submit(number);
 		complete(number);
 		guest_task_enter(&producer, STEP_IDLE, number);
 		guest_work(guest_config.think_loops);
+		next += guest_config.period_us * hz / 1000000;
+		guest_sleep_until(next);
 		if (guest_config.stop_after && number + 1 == guest_config.stop_after) {
 			guest_print("frontend: done\n");
 			return;

@@ -2,7 +2,10 @@
 
 /* Offsets inside a stimulus port, STM-500 programmer's model: a write here is
  * guaranteed data, marked, with a timestamp. */
-enum { STM_PORT_BYTES = 256, STM_G_DMTS = 0x00 };
+enum {
+	STM_PORT_BYTES = 256,
+	STM_G_DMTS = 0x00
+};
 
 static struct guest_task *current;
 
@@ -37,7 +40,9 @@ void guest_work(uint64_t loops)
 {
 	uint64_t mixed = loops;
 	for (uint64_t i = 0; i < loops; i++)
-		__asm__ volatile("add %0, %0, %1\n\teor %0, %0, %0, ror #13" : "+r"(mixed) : "r"(i));
+		__asm__ volatile("add %0, %0, %1\n\teor %0, %0, %0, ror #13"
+		                 : "+r"(mixed)
+		                 : "r"(i));
 }
 
 void guest_print(const char *text)

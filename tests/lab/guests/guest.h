@@ -2,8 +2,8 @@
  *
  * A guest is one program for one vCPU in EL1, started by Xen (dom0less) as an
  * arm64 Image at 0x40000000. start.S sets up a stack, an identity map and the
- * vectors, then calls guest_main(). There is no allocator and no timer: guests
- * run, wait for events, and say on a task's every step which task it is, by
+ * vectors, then calls guest_main(). There is no allocator: guests run, wait
+ * for events, and say on a task's every step which task it is, by
  * CONTEXTIDR_EL1 and by a write to the STM stimulus window.
  *
  * Nothing here is part of the product; it is the workload that it is tested on.
@@ -22,7 +22,8 @@ struct guest_config {
 	uint64_t stop_after;   /* requests or rounds until the guest changes, 0 = never */
 	uint64_t event_port;   /* local port of the static event channel, 0 = none */
 	uint64_t context_base; /* context ID of the guest's first task */
-	uint64_t reserved;
+	uint64_t start_ms;     /* sleep so long before the work, since the guest's reset */
+	uint64_t period_us;    /* of requests; 0: the next follows at once */
 };
 extern struct guest_config guest_config;
 
@@ -57,8 +58,13 @@ void guest_print_number(uint64_t value);
 /* Event channels and Xen's shared info page; only for guests with a port. */
 void guest_events_init(void);
 void guest_event_send(void);
-/* Sleeps in WFI until an event came, and takes it. */
+/* Sleeps in WFI until an event or an interrupt came, and takes it. */
 void guest_event_wait(void);
+
+/* Sleeps by the virtual timer; guest_events_init() comes first. */
+uint64_t guest_counter(void);
+uint64_t guest_counter_hz(void);
+void guest_sleep_until(uint64_t counter);
 
 /* Called on a synchronous exception of the guest itself. Returns the address to
  * go on at. The default prints and stops. */

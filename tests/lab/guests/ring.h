@@ -8,7 +8,9 @@
 
 #include <stdint.h>
 
-enum { RING_SLOTS = 32 };
+enum {
+	RING_SLOTS = 32
+};
 
 struct ring {
 	uint32_t backend_ready;

@@ -94,6 +94,7 @@ def image(folder, domain, gic_version, event_port):
     """A bare-metal guest's image with its configuration (guest.h) filled in."""
     data = bytearray((folder / f"{domain.kind}.bin").read_bytes())
     values = (gic_version, domain.index, domain.work_loops, domain.think_loops,
-              domain.stop_after, event_port, domain.context_base, 0)
-    struct.pack_into("<8Q", data, CONFIG_OFFSET, *values)
+              domain.stop_after, event_port, domain.context_base, domain.start_ms,
+              domain.period_us)
+    struct.pack_into("<9Q", data, CONFIG_OFFSET, *values)
     return bytes(data)

@@ -36,6 +36,8 @@ class Domain:
     work_loops: int = 20000
     think_loops: int = 40000
     stop_after: int = 0
+    start_ms: int = 0
+    period_us: int = 0
     args: str = ""
 
     @property

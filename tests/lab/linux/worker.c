@@ -20,7 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS_MAX = 8 };
+enum {
+	THREADS_MAX = 8
+};
 
 char marker[64] __attribute__((aligned(16)));
 volatile unsigned long counter;
