@@ -565,6 +565,9 @@ void synth_core_context(struct synth_core *self, const struct synth_place *place
 	open_row(self, FALSE);
 	if (!self->traced)
 		return;
+	/* The new values are seen from the ISB on, which is a P0 element. */
+	etm4_encoder_atom(&self->encoder, true);
+	emit_cycles(self);
 	etm4_encoder_context(&self->encoder, &context);
 	emit_switch_timestamp(self);
 }
