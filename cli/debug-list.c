@@ -1,5 +1,6 @@
 /* The listings of `hvscope debug`: machines, tree, tasks, dmesg, modules. */
 #include "cli/debug.h"
+#include "cli/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,16 +56,16 @@ static struct task *current_task(struct debug *self, struct machine *machine,
 static void json_vcpu(JsonBuilder *b, const struct vcpu *vcpu)
 {
 	json_builder_begin_object(b);
-	debug_json_int(b, "id", vcpu->id);
-	debug_json_string(b, "state", vcpu_state_name(vcpu->state));
-	debug_json_bool(b, "live", vcpu->live);
-	debug_json_int(b, "pcpu", vcpu->pcpu);
-	debug_json_int(b, "el", (int64_t)(value_of(vcpu, "cpsr") >> 2 & 3));
+	json_add_int(b, "id", vcpu->id);
+	json_add_text(b, "state", vcpu_state_name(vcpu->state));
+	json_add_bool(b, "live", vcpu->live);
+	json_add_int(b, "pcpu", vcpu->pcpu);
+	json_add_int(b, "el", (int64_t)(value_of(vcpu, "cpsr") >> 2 & 3));
 	debug_json_hex(b, "pc", value_of(vcpu, "pc"));
 	debug_json_hex(b, "ttbr0_el1", value_of(vcpu, "TTBR0_EL1"));
 	debug_json_hex(b, "ttbr1_el1", value_of(vcpu, "TTBR1_EL1"));
 	debug_json_hex(b, "vbar_el1", value_of(vcpu, "VBAR_EL1"));
-	debug_json_int(b, "contextidr_el1", (int64_t)value_of(vcpu, "CONTEXTIDR_EL1"));
+	json_add_int(b, "contextidr_el1", (int64_t)value_of(vcpu, "CONTEXTIDR_EL1"));
 	debug_json_hex(b, "address", vcpu->va.value);
 	json_builder_end_object(b);
 }
@@ -74,22 +75,22 @@ static void json_machine(struct debug *self, JsonBuilder *b, const struct machin
 	g_autofree char *system = system_of(self, machine);
 
 	json_builder_begin_object(b);
-	debug_json_int(b, "machine", machine->number);
-	debug_json_string(b, "name", machine->name);
-	debug_json_string(b, "kind", kind_of(machine));
-	debug_json_string(b, "system", system);
-	debug_json_string(b, "state", machine->state);
+	json_add_int(b, "machine", machine->number);
+	json_add_text(b, "name", machine->name);
+	json_add_text(b, "kind", kind_of(machine));
+	json_add_text(b, "system", system);
+	json_add_text(b, "state", machine->state);
 	if (machine->domain_id >= 0) {
-		debug_json_int(b, "domain", machine->domain_id);
-		debug_json_int(b, "vmid", machine->vmid);
+		json_add_int(b, "domain", machine->domain_id);
+		json_add_int(b, "vmid", machine->vmid);
 		debug_json_hex(b, "vttbr", machine->vttbr);
-		debug_json_string(b, "uuid", machine->uuid);
+		json_add_text(b, "uuid", machine->uuid);
 		debug_json_hex(b, "address", machine->va.value);
 	}
 	if (machine->has_program)
 		debug_json_hex(b, "slide", machine->program.slide);
 	if (machine->os != NULL)
-		debug_json_string(b, "banner", machine->os->banner);
+		json_add_text(b, "banner", machine->os->banner);
 	json_builder_set_member_name(b, "vcpus");
 	json_builder_begin_array(b);
 	for (guint i = 0; i < machine->vcpus->len; i++)
@@ -156,17 +157,17 @@ static gboolean run_machines(struct debug *self, int argc, char **argv, GError *
 static void json_task(JsonBuilder *b, const struct machine *machine, const struct task *task)
 {
 	json_builder_begin_object(b);
-	debug_json_string(b, "machine", machine->name);
-	debug_json_int(b, "machine_number", machine->number);
-	debug_json_int(b, "pid", task->pid);
-	debug_json_int(b, "tid", task->tid);
-	debug_json_string(b, "name", task->name);
-	debug_json_string(b, "state", task_state_letter(task->state));
-	debug_json_int(b, "parent", task->parent);
-	debug_json_bool(b, "kernel", task->is_kernel);
-	debug_json_bool(b, "on_cpu", task->on_cpu);
-	debug_json_int(b, "vcpu", task->vcpu);
-	debug_json_int(b, "priority", task->priority);
+	json_add_text(b, "machine", machine->name);
+	json_add_int(b, "machine_number", machine->number);
+	json_add_int(b, "pid", task->pid);
+	json_add_int(b, "tid", task->tid);
+	json_add_text(b, "name", task->name);
+	json_add_text(b, "state", task_state_letter(task->state));
+	json_add_int(b, "parent", task->parent);
+	json_add_bool(b, "kernel", task->is_kernel);
+	json_add_bool(b, "on_cpu", task->on_cpu);
+	json_add_int(b, "vcpu", task->vcpu);
+	json_add_int(b, "priority", task->priority);
 	debug_json_hex(b, "address", task->va.value);
 	if (task->mm.value != 0)
 		debug_json_hex(b, "mm", task->mm.value);
@@ -352,9 +353,9 @@ static gboolean run_modules(struct debug *self, int argc, char **argv, GError **
 		const struct linux_module *module = g_ptr_array_index(modules, i);
 
 		json_builder_begin_object(b);
-		debug_json_string(b, "name", module->name);
+		json_add_text(b, "name", module->name);
 		debug_json_hex(b, "base", module->base.value);
-		debug_json_int(b, "bytes", (int64_t)module->len_bytes);
+		json_add_int(b, "bytes", (int64_t)module->len_bytes);
 		json_builder_end_object(b);
 		if (!self->json)
 			printf("0x%" G_GINT64_MODIFIER "x %8" G_GUINT64_FORMAT "  %s\n",

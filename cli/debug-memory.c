@@ -1,6 +1,7 @@
 /* The memory commands of `hvscope debug`: mem, write, translate, pagetable, find,
  * dump. */
 #include "cli/debug.h"
+#include "cli/json.h"
 
 #include "awareness/mmu/tables.h"
 #include "awareness/target/core-file.h"
@@ -82,8 +83,8 @@ static gboolean run_mem(struct debug *self, int argc, char **argv, GError **erro
 			g_string_append_printf(hex, known[i] ? "%02x" : "??", bytes[i]);
 		json_builder_begin_object(b);
 		debug_json_hex(b, "address", place.va.value);
-		debug_json_string(b, "bytes", hex->str);
-		debug_json_string(b, "gap", first != NULL ? first->message : NULL);
+		json_add_text(b, "bytes", hex->str);
+		json_add_text(b, "gap", first != NULL ? first->message : NULL);
 		json_builder_end_object(b);
 		debug_json_print(b);
 	} else {
@@ -195,9 +196,9 @@ static void json_walk(const struct vmsa_walk *walk, const struct place *place)
 		const struct vmsa_step *s = &walk->steps[i];
 
 		json_builder_begin_object(b);
-		debug_json_int(b, "stage", s->stage);
-		debug_json_int(b, "level", s->level);
-		debug_json_bool(b, "for_table", s->for_table);
+		json_add_int(b, "stage", s->stage);
+		json_add_int(b, "level", s->level);
+		json_add_bool(b, "for_table", s->for_table);
 		debug_json_hex(b, "table_address", s->table_ipa);
 		debug_json_hex(b, "pa", s->pa.value);
 		debug_json_hex(b, "descriptor", s->descriptor);
@@ -208,7 +209,7 @@ static void json_walk(const struct vmsa_walk *walk, const struct place *place)
 		debug_json_hex(b, "ipa", walk->ipa.value);
 	if (walk->fault == VMSA_FAULT_NONE)
 		debug_json_hex(b, "pa", walk->pa.value);
-	debug_json_string(b, "fault", walk->fault != VMSA_FAULT_NONE ? fault : NULL);
+	json_add_text(b, "fault", walk->fault != VMSA_FAULT_NONE ? fault : NULL);
 	json_builder_end_object(b);
 	debug_json_print(b);
 }
@@ -259,14 +260,14 @@ static gboolean put_mapping(gpointer data, const struct mapping *mapping)
 		return TRUE;
 	}
 	json_builder_begin_object(out->builder);
-	debug_json_int(out->builder, "stage", out->stage);
+	json_add_int(out->builder, "stage", out->stage);
 	debug_json_hex(out->builder, "input", mapping->input);
 	debug_json_hex(out->builder, "bytes", mapping->len_bytes);
 	debug_json_hex(out->builder, "output", mapping->output);
-	debug_json_int(out->builder, "ap", a->ap);
-	debug_json_int(out->builder, "memory", a->memory);
-	debug_json_bool(out->builder, "xn", a->execute_never);
-	debug_json_bool(out->builder, "pxn", a->privileged_execute_never);
+	json_add_int(out->builder, "ap", a->ap);
+	json_add_int(out->builder, "memory", a->memory);
+	json_add_bool(out->builder, "xn", a->execute_never);
+	json_add_bool(out->builder, "pxn", a->privileged_execute_never);
 	json_builder_end_object(out->builder);
 	return TRUE;
 }
@@ -378,7 +379,7 @@ static void print_found(struct debug *self, const struct search *search)
 		json_builder_begin_object(b);
 		debug_json_hex(b, "address", address);
 		debug_json_hex(b, "pa", pa.value);
-		debug_json_string(b, "text", text);
+		json_add_text(b, "text", text);
 		json_builder_end_object(b);
 		if (!self->json)
 			printf("0x%" G_GINT64_MODIFIER "x  pa:0x%" G_GINT64_MODIFIER "x  %s\n",

@@ -1,5 +1,6 @@
 /* The register commands of `hvscope debug`. */
 #include "cli/debug.h"
+#include "cli/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,10 +40,10 @@ static void json_set(JsonBuilder *b, const struct register_set *set)
 			&g_array_index(set->values, struct register_value, i);
 
 		json_builder_begin_object(b);
-		debug_json_string(b, "name", value->name);
+		json_add_text(b, "name", value->name);
 		debug_json_hex(b, "value", value->value);
-		debug_json_string(b, "source", register_source_name(value->source));
-		debug_json_bool(b, "doubtful", value->doubtful);
+		json_add_text(b, "source", register_source_name(value->source));
+		json_add_bool(b, "doubtful", value->doubtful);
 		json_builder_end_object(b);
 	}
 	json_builder_end_array(b);
@@ -132,7 +133,7 @@ static gboolean show_task(struct debug *self, const char *text, GError **error)
 		JsonBuilder *b = json_builder_new();
 
 		json_builder_begin_object(b);
-		debug_json_int(b, "vcpu", vcpu != NULL ? (int)vcpu->id : -1);
+		json_add_int(b, "vcpu", vcpu != NULL ? (int)vcpu->id : -1);
 		json_builder_set_member_name(b, "kernel");
 		json_set(b, vcpu != NULL ? &vcpu->registers : &kernel);
 		json_builder_set_member_name(b, "user");

@@ -45,11 +45,8 @@ gboolean debug_parse(struct debug *self, int *argc, char ***argv, const GOptionE
 /* The machine named, or the current one for NULL. */
 struct machine *debug_machine(struct debug *self, const char *name, GError **error);
 
-/* JSON by hand: one builder a command. */
+/* Beside json.h: addresses are strings, "0x1234". */
 void debug_json_hex(JsonBuilder *builder, const char *name, uint64_t value);
-void debug_json_string(JsonBuilder *builder, const char *name, const char *value);
-void debug_json_int(JsonBuilder *builder, const char *name, int64_t value);
-void debug_json_bool(JsonBuilder *builder, const char *name, gboolean value);
 void debug_json_gaps(JsonBuilder *builder, const struct machine *machine);
 
 /* Prints the value that the builder holds, and frees the builder. */

@@ -1,4 +1,5 @@
 #include "cli/debug.h"
+#include "cli/json.h"
 #include "cli/verb.h"
 
 #include "base/suggest.h"
@@ -60,28 +61,7 @@ void debug_json_hex(JsonBuilder *builder, const char *name, uint64_t value)
 	char text[24];
 
 	g_snprintf(text, sizeof(text), "0x%" G_GINT64_MODIFIER "x", value);
-	debug_json_string(builder, name, text);
-}
-
-void debug_json_string(JsonBuilder *builder, const char *name, const char *value)
-{
-	json_builder_set_member_name(builder, name);
-	if (value != NULL)
-		json_builder_add_string_value(builder, value);
-	else
-		json_builder_add_null_value(builder);
-}
-
-void debug_json_int(JsonBuilder *builder, const char *name, int64_t value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_int_value(builder, value);
-}
-
-void debug_json_bool(JsonBuilder *builder, const char *name, gboolean value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_boolean_value(builder, value);
+	json_add_text(builder, name, text);
 }
 
 void debug_json_gaps(JsonBuilder *builder, const struct machine *machine)
@@ -95,14 +75,7 @@ void debug_json_gaps(JsonBuilder *builder, const struct machine *machine)
 
 void debug_json_print(JsonBuilder *builder)
 {
-	g_autoptr(JsonGenerator) generator = json_generator_new();
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	g_autofree char *text = NULL;
-
-	json_generator_set_root(generator, root);
-	json_generator_set_pretty(generator, TRUE);
-	text = json_generator_to_data(generator, NULL);
-	printf("%s\n", text);
+	json_print(builder);
 	g_object_unref(builder);
 }
 
@@ -184,6 +157,16 @@ static void close_all(struct debug *self)
 	g_free(self->current);
 }
 
+static void print_cost(struct debug *self)
+{
+	struct target_cost cost = target_cost(self->target);
+
+	fflush(stdout);
+	g_printerr("%" G_GUINT64_FORMAT " reads, %" G_GUINT64_FORMAT " bytes, %" G_GUINT64_FORMAT
+	           " of the reads failed, %" G_GUINT64_FORMAT " registers\n",
+	           cost.reads, cost.bytes_read, cost.failed_reads, cost.register_reads);
+}
+
 static char *describe_commands(void)
 {
 	GString *text = g_string_new("Commands:\n");
@@ -205,6 +188,7 @@ static int run_debug(int argc, char **argv)
 {
 	g_autofree char *target = NULL;
 	g_autofree char *system_path = NULL;
+	gboolean cost = FALSE;
 	struct debug self = { 0 };
 	const GOptionEntry entries[] = {
 		{ "target", 't', 0, G_OPTION_ARG_STRING, &target,
@@ -213,6 +197,8 @@ static int run_debug(int argc, char **argv)
 		{ "system", 's', 0, G_OPTION_ARG_FILENAME, &system_path,
 		  "names and symbols of the machines (docs/system-file.md)", "FILE" },
 		{ "json", 0, 0, G_OPTION_ARG_NONE, &self.json, "print JSON", NULL },
+		{ "cost", 0, 0, G_OPTION_ARG_NONE, &cost,
+		  "say what was read of the target, on stderr", NULL },
 		G_OPTION_ENTRY_NULL,
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new("COMMAND [ARGUMENTS]");
@@ -239,6 +225,8 @@ static int run_debug(int argc, char **argv)
 		                       error->domain == G_OPTION_ERROR
 		               ? verb_usage("debug", "%s", error->message)
 		               : verb_fail("debug", error);
+	if (cost && self.target != NULL)
+		print_cost(&self);
 	close_all(&self);
 	return code;
 }

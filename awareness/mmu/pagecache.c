@@ -8,12 +8,13 @@ enum pagecache_sizes {
 	PAGES_MAX = 65536, /* 256 MiB; past that the cache starts anew */
 	/* Two missing runs in a page with less than this between them are fetched as
 	 * one: a transaction costs more than that many bytes. */
-	GAP_LINES = 2,
+	GAP_LINES = 4,
 };
 
 struct page {
 	uint64_t valid; /* bit n: line n holds what the target had */
 	uint64_t failed;
+	uint64_t wanted; /* by the request in hand; 0 between requests */
 	uint8_t bytes[PAGE_BYTES];
 };
 
@@ -123,8 +124,13 @@ static uint64_t wanted_lines(struct pagecache *self, uint64_t number, unsigned f
 	return line_mask(first, last);
 }
 
-static void queue_piece(struct pagecache *self, struct pa pa, size_t len_bytes, GArray *transfers,
-                        GArray *pendings)
+/* A page that the request in hand touches. */
+struct touched {
+	struct page *page;
+	uint64_t number;
+};
+
+static void want_piece(struct pagecache *self, struct pa pa, size_t len_bytes, GArray *pages)
 {
 	uint64_t end = pa.value + (len_bytes - 1);
 
@@ -140,9 +146,13 @@ static void queue_piece(struct pagecache *self, struct pa pa, size_t len_bytes, 
 			page->failed |= line_mask(first, last) & ~page->valid;
 			continue;
 		}
-		if ((line_mask(first, last) & ~page->valid & ~page->failed) != 0)
-			queue_missing(page, number, wanted_lines(self, number, first, last),
-			              transfers, pendings);
+		if ((line_mask(first, last) & ~page->valid & ~page->failed) != 0) {
+			struct touched touched = { .page = page, .number = number };
+
+			if (page->wanted == 0)
+				g_array_append_val(pages, touched);
+			page->wanted |= wanted_lines(self, number, first, last);
+		}
 	}
 }
 
@@ -192,12 +202,21 @@ static gboolean get_pieces(struct pagecache *self, const struct pagecache_piece 
 {
 	g_autoptr(GArray) transfers = g_array_new(FALSE, FALSE, sizeof(struct target_transfer));
 	g_autoptr(GArray) pendings = g_array_new(FALSE, FALSE, sizeof(struct pending));
+	g_autoptr(GArray) pages = g_array_new(FALSE, FALSE, sizeof(struct touched));
 
 	forget_old(self);
 	for (size_t i = 0; i < n_pieces; i++) {
 		if (pieces[i].len_bytes > 0 &&
 		    pieces[i].pa.value + (pieces[i].len_bytes - 1) >= pieces[i].pa.value)
-			queue_piece(self, pieces[i].pa, pieces[i].len_bytes, transfers, pendings);
+			want_piece(self, pieces[i].pa, pieces[i].len_bytes, pages);
+	}
+	/* All pieces of a page together, so that near ones become one transaction. */
+	for (guint i = 0; i < pages->len; i++) {
+		struct touched *touched = &g_array_index(pages, struct touched, i);
+
+		queue_missing(touched->page, touched->number, touched->page->wanted, transfers,
+		              pendings);
+		touched->page->wanted = 0;
 	}
 	return fetch(self, transfers, pendings, error);
 }

@@ -13,6 +13,7 @@ struct target_fake {
 	struct target_frozen frozen;
 	GPtrArray *memory; /* of g_malloc'ed bytes */
 	GQueue stops;      /* of struct fake_stop *, first out first */
+	GArray *recorded;  /* of struct target_region; NULL until asked for */
 	unsigned fail_every;
 	unsigned n_reads;
 };
@@ -25,6 +26,10 @@ static gboolean fake_read(struct target *target, struct target_transfer *transfe
 	if (!target_frozen_read(target, transfers, n_transfers, error))
 		return FALSE;
 	for (size_t i = 0; i < n_transfers; i++) {
+		struct target_region piece = { transfers[i].pa, transfers[i].len_bytes };
+
+		if (self->recorded != NULL)
+			g_array_append_val(self->recorded, piece);
 		if (self->fail_every != 0 && ++self->n_reads % self->fail_every == 0)
 			transfers[i].ok = FALSE;
 	}
@@ -91,6 +96,7 @@ static void fake_free(struct target *target)
 
 	g_queue_clear_full(&self->stops, g_free);
 	g_ptr_array_unref(self->memory);
+	g_clear_pointer(&self->recorded, g_array_unref);
 	target_frozen_deinit(&self->frozen);
 	g_free(self);
 }
@@ -149,6 +155,19 @@ void target_fake_seal(struct target *target)
 void target_fake_fail_every(struct target *target, unsigned n)
 {
 	((struct target_fake *)target)->fail_every = n;
+}
+
+void target_fake_record(struct target *target)
+{
+	struct target_fake *self = (struct target_fake *)target;
+
+	g_clear_pointer(&self->recorded, g_array_unref);
+	self->recorded = g_array_new(FALSE, FALSE, sizeof(struct target_region));
+}
+
+const GArray *target_fake_recorded(struct target *target)
+{
+	return ((struct target_fake *)target)->recorded;
 }
 
 void target_fake_push_stop(struct target *target, const struct target_stop *stop,

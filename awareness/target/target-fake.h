@@ -24,6 +24,12 @@ void target_fake_seal(struct target *target);
 /* Every n-th piece of memory fails from now on; 0 turns it off. */
 void target_fake_fail_every(struct target *target, unsigned n);
 
+/* From now on the address of each piece that is read is kept; see below. */
+void target_fake_record(struct target *target);
+
+/* The pieces read since, of struct target_region; owned by the target. */
+const GArray *target_fake_recorded(struct target *target);
+
 /* What the next target_wait() returns after target_continue(). `registers_changed`
  * is called at that moment (may be NULL) to set up the registers of the stop. */
 void target_fake_push_stop(struct target *target, const struct target_stop *stop,

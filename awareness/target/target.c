@@ -10,7 +10,7 @@ void target_base_init(struct target *self, const struct target_ops *ops, const c
 	*self = (struct target) {
 		.ops = ops,
 		.description = g_strdup(description),
-		.line_bytes = 4096,
+		.line_bytes = 64,
 		.regions = g_array_new(FALSE, FALSE, sizeof(struct target_region)),
 		.register_names = g_ptr_array_new_with_free_func(g_free),
 		.register_index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),

@@ -1,86 +1,14 @@
 /* The frozen Xen of the data: `hvscope debug` must say what walk-expected.txt says,
  * line by line. */
+#include "tests/awareness/dump-data.h"
+
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <stdint.h>
 #include <string.h>
 
-/* The unpacked data and how to start the program on it. */
-struct fixture {
-	char *dir;
-	char *ram;
-	char *target;
-	char *system;
-	char *expected;
-};
-
-static char *data_file(const char *name)
-{
-	const char *data = g_getenv("HVSCOPE_DATA");
-	g_autofree char *fallback =
-		g_build_filename(g_getenv("HVSCOPE_SOURCE_ROOT"), "..", "shared", "data", NULL);
-
-	return g_build_filename(data != NULL ? data : fallback, "dump-xen-128m", name, NULL);
-}
-
-static void unpack(const char *packed, const char *to)
-{
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GSubprocessLauncher) launcher =
-		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_NONE);
-	g_autoptr(GSubprocess) process = NULL;
-
-	g_subprocess_launcher_set_stdout_file_path(launcher, to);
-	process = g_subprocess_launcher_spawn(launcher, &error, "xz", "-dc", packed, NULL);
-	g_assert_no_error(error);
-	g_assert_true(g_subprocess_wait_check(process, NULL, &error));
-}
-
-static gboolean fixture_init(struct fixture *f)
-{
-	g_autofree char *packed = data_file("ram.bin.xz");
-	g_autofree char *state = data_file("state.json");
-	g_autofree char *expected = data_file("walk-expected.txt");
-	g_autofree char *xen = data_file("xen-syms");
-	g_autofree char *linux_path = data_file("vmlinux-mini.zst");
-	g_autofree char *bare = data_file("bm.elf");
-	g_autofree char *text = NULL;
-
-	if (!g_file_test(packed, G_FILE_TEST_EXISTS)) {
-		g_test_skip("the data has no dump-xen-128m");
-		return FALSE;
-	}
-	f->dir = g_dir_make_tmp("hvscope-dump-XXXXXX", NULL);
-	f->ram = g_build_filename(f->dir, "ram.bin", NULL);
-	f->system = g_build_filename(f->dir, "system.ini", NULL);
-	f->target = g_strdup_printf("ram:%s+%s", f->ram, state);
-	unpack(packed, f->ram);
-	text = g_strdup_printf("[system]\nhypervisor = xen\n[machine 0]\nkind = xen\nsymbols = %s\n"
-	                       "[machine 1]\nkind = linux\nsymbols = %s\n"
-	                       "[machine 2]\nkind = linux\nsymbols = %s\n"
-	                       "[machine 3]\nkind = linux\nsymbols = %s\n"
-	                       "[machine 4]\nkind = bare\nsymbols = %s\n",
-	                       xen, linux_path, linux_path, linux_path, bare);
-	g_assert_true(g_file_set_contents(f->system, text, -1, NULL));
-	g_assert_true(g_file_get_contents(expected, &f->expected, NULL, NULL));
-	return TRUE;
-}
-
-static void fixture_deinit(struct fixture *f)
-{
-	g_unlink(f->ram);
-	g_unlink(f->system);
-	g_rmdir(f->dir);
-	g_free(f->dir);
-	g_free(f->ram);
-	g_free(f->target);
-	g_free(f->system);
-	g_free(f->expected);
-}
-
 /* Runs one command and returns what it printed as JSON. */
-static JsonNode *ask(const struct fixture *f, const char *const *words)
+static JsonNode *ask(const struct dump_data *f, const char *const *words)
 {
 	g_autofree char *program =
 		g_build_filename(g_getenv("HVSCOPE_BUILD_ROOT"), "hvscope", NULL);
@@ -162,7 +90,7 @@ static uint64_t register_of(JsonArray *registers, const char *name)
 }
 
 /* "pCPU0 pc=0x267f88 EL2 VTTBR=... TTBR0_EL2=... CONTEXTIDR=45" */
-static void check_core(const struct fixture *f, GMatchInfo *info)
+static void check_core(const struct dump_data *f, GMatchInfo *info)
 {
 	g_autofree char *vcpu = g_strdup_printf("xen:%u", (unsigned)number_at(info, 1));
 	g_autoptr(JsonNode) node = ASK(f, "regs", "--vcpu", vcpu);
@@ -252,7 +180,7 @@ static JsonObject *task_named(JsonArray *tasks, const char *name)
 }
 
 /* "dom0_calc: mm=0x... pgd va=0x... -> IPA 0x... -> PA 0x..." */
-static void check_table(const struct fixture *f, JsonArray *tasks, const char *machine,
+static void check_table(const struct dump_data *f, JsonArray *tasks, const char *machine,
                         GMatchInfo *info)
 {
 	g_autofree char *name = g_match_info_fetch(info, 1);
@@ -269,7 +197,7 @@ static void check_table(const struct fixture *f, JsonArray *tasks, const char *m
 }
 
 /* "user marker via stage1+stage2: b'LABXEN-MARKER:dom0_calc:45' ... PA 0x422ea050" */
-static void check_marker(const struct fixture *f, const char *machine, GMatchInfo *info)
+static void check_marker(const struct dump_data *f, const char *machine, GMatchInfo *info)
 {
 	g_autofree char *marker = g_match_info_fetch(info, 1);
 	g_auto(GStrv) parts = g_strsplit(marker, ":", 3);
@@ -311,7 +239,7 @@ static void check_kernel(struct reading *r, GMatchInfo *info)
 		g_str_has_prefix(json_object_get_string_member(r->machine, "banner"), banner));
 }
 
-static gboolean check_line(const struct fixture *f, struct reading *r, const char *line)
+static gboolean check_line(const struct dump_data *f, struct reading *r, const char *line)
 {
 	const char *name =
 		r->machine != NULL ? json_object_get_string_member(r->machine, "name") : NULL;
@@ -348,14 +276,14 @@ static gboolean check_line(const struct fixture *f, struct reading *r, const cha
 
 static void test_expected(void)
 {
-	struct fixture f = { 0 };
+	struct dump_data f = { 0 };
 	struct reading r = { 0 };
 	g_autoptr(JsonNode) machines = NULL;
 	g_autoptr(JsonNode) tasks = NULL;
 	g_auto(GStrv) lines = NULL;
 	unsigned n_unknown = 0;
 
-	if (!fixture_init(&f))
+	if (!dump_data_init(&f))
 		return;
 	machines = ASK(&f, "machines");
 	tasks = ASK(&f, "tasks");
@@ -373,7 +301,7 @@ static void test_expected(void)
 	/* The first line and the last are about the walk that wrote the file. */
 	g_assert_cmpuint(n_unknown, ==, 2);
 	g_assert_cmpuint(r.n_checked, ==, 28);
-	fixture_deinit(&f);
+	dump_data_deinit(&f);
 }
 
 int main(int argc, char **argv)
