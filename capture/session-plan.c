@@ -204,15 +204,15 @@ static gboolean add_sources(struct session_plan *plan, const struct session_conf
 		}
 		g_array_append_val(plan->sources, source);
 	}
-	if (plan->sources->len == 0)
-		return refuse(error, "board %s has none of the sources that were asked for",
-		              plan->board->name);
 	for (guint core = 0; core < 64; core++) {
 		if ((config->cores >> core & 1) != 0 &&
 		    board_find_of_core(plan->board, BOARD_ETM4, (gint)core) < 0)
 			return refuse(error, "board %s has no trace unit for core %u",
 			              plan->board->name, core);
 	}
+	if (plan->sources->len == 0)
+		return refuse(error, "board %s has none of the sources that were asked for",
+		              plan->board->name);
 	return TRUE;
 }
 

@@ -1,5 +1,6 @@
 /* Whole captures of the simulated board through a real OpenOCD: what comes out is what the
  * trace units and the STM were given, byte for byte, and nothing stays changed. */
+#include "capture/link-openocd.h"
 #include "capture/session.h"
 #include "capture/snapshot.h"
 #include "tests/sim/fixture.h"
@@ -208,6 +209,69 @@ static void test_stop_on_halt(void)
 	fixture_deinit(&f);
 }
 
+/* Bytes a second that OpenOCD itself reaches into a file, from the same memory. */
+static double own_rate(struct fixture *f, guint64 addr_pa, gsize len_bytes)
+{
+	g_autoptr(GError) error = NULL;
+	struct link *link = fixture_link(f);
+	g_autofree char *command =
+		g_strdup_printf("targets uscale.axi; dump_image %s/own.bin 0x%" G_GINT64_MODIFIER
+	                        "x %" G_GSIZE_FORMAT,
+	                        f->dir, addr_pa, len_bytes);
+	gint64 start_us = g_get_monotonic_time();
+	g_autofree char *answer = link_openocd_eval(link, command, &error);
+	double seconds = (double)(g_get_monotonic_time() - start_us) / 1e6;
+
+	g_assert_no_error(error);
+	link_close(link);
+	return (double)len_bytes / seconds;
+}
+
+/* As fast as OpenOCD's own bulk read of the same bytes, or nearly. Other work on the machine
+ * may fall on one of the two, so the best of a few rounds counts. */
+static void test_drain_speed(void)
+{
+	struct session_config config = { .preset = SESSION_PRESET_FULL,
+		                         .sink = "etr",
+		                         .stop_core = -1,
+		                         .for_us = 150000,
+		                         .buffer = { 0x60000000, 1 << 20 } };
+	struct fixture f;
+	double best = 0;
+
+	if (!fixture_init(&f, NULL))
+		return;
+	if (!recordings_feed(&f, ALL_BYTES)) {
+		fixture_deinit(&f);
+		return;
+	}
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Board) board = board_load("zynqmp", &error);
+	g_autoptr(SessionPlan) plan = session_plan_new(board, &config, &error);
+
+	g_assert_no_error(error);
+	for (guint i = 0; i < 8 && best < 0.9; i++) {
+		g_autofree char *dir = g_strdup_printf("%s/speed%u", f.dir, i);
+		struct session_result result;
+		struct link *link = fixture_link(&f);
+		double ours, own;
+
+		config.out_dir = dir;
+		session_run(plan, &config, link, NULL, NULL, NULL, &result, &error);
+		g_assert_no_error(error);
+		link_close(link);
+		ours = (double)result.trace_bytes / ((double)result.drain_us / 1e6);
+		own = own_rate(&f, config.buffer.start_pa, result.trace_bytes);
+		g_test_message("%" G_GUINT64_FORMAT " bytes: drained at %.0f KB/s, OpenOCD's "
+		               "dump_image %.0f KB/s, ratio %.2f",
+		               result.trace_bytes, ours / 1e3, own / 1e3, ours / own);
+		best = MAX(best, ours / own);
+		session_result_clear(&result);
+	}
+	g_assert_cmpfloat(best, >=, 0.9);
+	fixture_deinit(&f);
+}
+
 static const struct sink_case cases[] = {
 	{ "etf1", SESSION_PRESET_FULL, 700, 0, FALSE },
 	{ "etf1", SESSION_PRESET_FULL, ALL_BYTES, 0, TRUE },
@@ -233,5 +297,6 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/sim/capture/cpu-view", test_cpu_view);
 	g_test_add_func("/sim/capture/stop-on-halt", test_stop_on_halt);
+	g_test_add_func("/sim/capture/drain-speed", test_drain_speed);
 	return g_test_run();
 }

@@ -28,6 +28,7 @@ struct run {
 	guint64 when_done; /* in SESSION_DRAIN: not before so many bytes */
 	void (*hook)(struct run *run);
 	gboolean hooked;
+	GThread *thread;
 };
 
 static void progress(gpointer data, enum session_phase phase, guint64 done, guint64 total)
@@ -235,15 +236,22 @@ static void hook_wait_storm(struct run *run)
 	g_mutex_unlock(&run->f.soc->lock);
 }
 
+/* Longer than OpenOCD's patience of a second. */
 static gpointer end_storm(gpointer data)
 {
 	struct run *run = data;
 
-	g_usleep(1500000);
+	g_usleep(2500000);
 	g_mutex_lock(&run->f.soc->lock);
 	run->f.soc->dap.wait_forever = FALSE;
 	g_mutex_unlock(&run->f.soc->lock);
 	return NULL;
+}
+
+static void hook_passing_storm(struct run *run)
+{
+	hook_wait_storm(run);
+	run->thread = g_thread_new("storm", end_storm, run);
 }
 
 /* The chip answers WAIT for longer than OpenOCD is patient, then comes back. */
@@ -255,12 +263,9 @@ static void test_wait_storm(void)
 	if (!run_init(&run))
 		return;
 	run.when = SESSION_STOP;
-	run.hook = hook_wait_storm;
-	GThread *thread = g_thread_new("storm", end_storm, &run);
-
-	run.config.for_us = 200000;
+	run.hook = hook_passing_storm;
 	run_go(&run);
-	g_thread_join(thread);
+	g_thread_join(run.thread);
 	assert_says(&run, CORESIGHT_ERROR, CORESIGHT_ERROR_ACCESS, words);
 	assert_restored(&run);
 	run_deinit(&run);
