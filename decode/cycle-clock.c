@@ -138,11 +138,12 @@ static struct mark_bounds bounds_of(const struct cycle_clock *self,
 {
 	const guint low = knot_before(self, position->sequence);
 	const struct cycle_knot *knot = knot_at(self, low);
-	const gboolean is_last = low + 1 == self->knots->len;
+	/* No P0 element since the count: the timestamp is of the very element counted. */
+	const gboolean counted = low + 1 == self->knots->len || knot->p0 == position->p0;
 
 	return (struct mark_bounds) {
 		.low = knot->cycles,
-		.high = is_last ? knot->cycles : knot_at(self, low + 1)->cycles,
+		.high = counted ? knot->cycles : knot_at(self, low + 1)->cycles,
 		.has_low =
 			knot->is_count && knot->sequence >= sync_before(self, position->sequence),
 	};

@@ -7,26 +7,6 @@
 #include "tests/synth/core.h"
 #include "tests/synth/opencsd-packets.h"
 
-static const char base_text[] =
-	"clock timestamp_hz=100000000 core_hz=1200000000\n"
-	"duration 30ms\n"
-	"cores 2\n"
-	"hypervisor slice=1ms visit=1us..5us switch=2us..6us\n"
-	"domain 0 Dom0 kind=linux\n"
-	"domain 1 one kind=linux\n"
-	"domain 2 two kind=bare\n"
-	"vcpu d0v0 domain=0 exits=300us\n"
-	"vcpu d1v0 domain=1 exits=200us\n"
-	"vcpu d1v1 domain=1 cores=1\n"
-	"vcpu d2v0 domain=2 wfi=halt cores=0\n"
-	"task kthread vcpu=d0v0 cid=31 burst=30us..200us sleep=1ms..2ms kernel=100%\n"
-	"task daemon vcpu=d0v0 cid=412 burst=50us..300us sleep=400us..900us syscall=40us "
-	"kernel=40%\n"
-	"task busy vcpu=d1v0 cid=730 burst=100us..700us syscall=30us kernel=35%\n"
-	"task ask vcpu=d1v1 cid=801 burst=30us..90us notify=answer waits=yes stm=1\n"
-	"task answer vcpu=d2v0 cid=12 burst=60us..250us notify=ask waits=yes stm=2\n"
-	"stm id=0x20 master=0x41\n";
-
 struct run {
 	char *dir;
 	struct scenario *scenario;
@@ -35,12 +15,18 @@ struct run {
 
 static void run_init(struct run *run, const char *extra)
 {
-	g_autofree char *text = g_strconcat(base_text, extra, NULL);
+	g_autofree char *base_path = g_build_filename(g_getenv("HVSCOPE_SOURCE_ROOT"), "tests",
+	                                              "synth", "scenarios", "small.scenario", NULL);
+	g_autofree char *base = NULL;
+	g_autofree char *text = NULL;
 	g_autoptr(GError) error = NULL;
 	g_autofree char *path = NULL;
 	char *bytes = NULL;
 	gsize len_bytes = 0;
 
+	g_file_get_contents(base_path, &base, NULL, &error);
+	g_assert_no_error(error);
+	text = g_strconcat(base, extra, NULL);
 	run->dir = g_dir_make_tmp("hvscope-synth-XXXXXX", &error);
 	g_assert_no_error(error);
 	run->scenario = scenario_parse(text, "test", &error);
