@@ -158,9 +158,14 @@ void code_image_write(const struct code_image *self,
                       void (*region)(void *data, const struct code_image_region *region),
                       void *data)
 {
-	g_autoptr(GPtrArray) pages = g_hash_table_get_values_as_ptr_array(self->pages);
+	g_autoptr(GPtrArray) pages = g_ptr_array_new();
 	uint64_t offset_bytes = 0;
+	GHashTableIter iter;
+	gpointer value;
 
+	g_hash_table_iter_init(&iter, self->pages);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		g_ptr_array_add(pages, value);
 	g_ptr_array_sort(pages, page_compare);
 	for (guint i = 0; i < pages->len;) {
 		const struct page *first = pages->pdata[i];
