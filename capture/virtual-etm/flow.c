@@ -115,18 +115,18 @@ static void correct_time(struct flow *self, uint64_t counter, uint64_t at_insns)
 	}
 }
 
-/* The block before ended with a read of the counter: its register holds it now. */
-static void take_counter_read(struct flow *self, unsigned index, const struct flow_block *block,
-                              uint64_t at_insns)
+/* The block ended with a read of the counter: its register holds it now. */
+static void take_counter_read(struct flow *self, unsigned index, const struct flow_block *block)
 {
-	if (block->last.rt == 31)
+	if ((block->last.effects & (A64_READS_CNTPCT | A64_READS_CNTVCT)) == 0 ||
+	    block->last.rt == 31)
 		return;
 
 	uint64_t counter = read_register(self, index, (enum flow_register)(FLOW_X0 + block->last.rt));
 
 	if ((block->last.effects & A64_READS_CNTVCT) != 0)
 		counter += self->cores[index].cntvoff;
-	correct_time(self, counter, at_insns);
+	correct_time(self, counter, self->cores[index].ended_insns);
 }
 
 static void read_context(struct flow *self, unsigned index)
@@ -243,8 +243,11 @@ static void tell_run(struct flow *self, unsigned index, unsigned executed, enum 
 		read_vbars(self, index);
 	if ((block->effects & A64_WRITES_CNTVOFF) != 0)
 		core->cntvoff = read_register(self, index, FLOW_CNTVOFF_EL2);
+	if (executed < block->n)
+		return;
+	take_counter_read(self, index, block);
 	/* ISB: what was written is in force behind it. */
-	if (block->last.kind == A64_ISB && executed == block->n && core->context_stale)
+	if (block->last.kind == A64_ISB && core->context_stale)
 		read_context(self, index);
 }
 
@@ -540,8 +543,7 @@ static void begin_time(struct flow *self, unsigned index)
 	self->running = index;
 	if (block == NULL)
 		return;
-	if ((block->last.effects & (A64_READS_CNTPCT | A64_READS_CNTVCT)) != 0 && core->cut == 0)
-		take_counter_read(self, index, block, turned ? core->stop_insns : self->insns);
+	core->ended_insns = turned ? core->stop_insns : self->insns;
 	if (block->last.kind == A64_WFI && all_wait(self))
 		self->time_certain = false;
 	if (turned)
@@ -587,10 +589,19 @@ void flow_begin(struct flow *self, unsigned index, struct flow_block *block)
 
 void flow_begin_unfollowed(struct flow *self, unsigned index, struct flow_block *block)
 {
+	struct flow_core *core = &self->cores[index];
+	const struct flow_block *before = core->block;
+
 	begin_time(self, index);
-	if (self->cores[index].block != NULL &&
-	    (self->cores[index].block->effects & A64_WRITES_CNTVOFF) != 0)
-		self->cores[index].cntvoff = read_register(self, index, FLOW_CNTVOFF_EL2);
+	if (before != NULL) {
+		const uint64_t behind = before->translated_va + 4u * before->n;
+
+		if ((before->effects & A64_WRITES_CNTVOFF) != 0)
+			core->cntvoff = read_register(self, index, FLOW_CNTVOFF_EL2);
+		/* A counter read that trapped did not reach what is behind it. */
+		if (((behind ^ block->translated_va) & PAGE_MASK) == 0)
+			take_counter_read(self, index, before);
+	}
 	begin_block(self, index, block, 0);
 }
 

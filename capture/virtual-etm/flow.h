@@ -113,7 +113,8 @@ struct flow_core {
 	bool waiting;       /* the block ends with WFI */
 	bool foreign;       /* in AArch32 state, which is not followed */
 	bool present;       /* ever ran */
-	uint64_t stop_insns;
+	uint64_t stop_insns;  /* flow.insns when its turn ended */
+	uint64_t ended_insns; /* when its last block did */
 	uint64_t executed; /* instructions since flow_init */
 };
 

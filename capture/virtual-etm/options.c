@@ -19,7 +19,6 @@ void options_init(struct options *self)
 	self->start.el = -1;
 	self->start.kind = WINDOW_INSNS;
 	self->stop.el = -1;
-	self->exit_at_stop = true;
 	self->stm_id = STM_ID;
 	self->stm_master = STM_MASTER;
 	self->registers = (struct trace_unit_registers){

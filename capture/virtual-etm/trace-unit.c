@@ -89,12 +89,19 @@ static void start_tracing(struct trace_unit *self)
 	self->cycles = 0;
 }
 
-/* What must stand before the instruction at `va`. */
-static void send_pending(struct trace_unit *self, uint64_t va)
+static bool sync_due(const struct trace_unit *self)
 {
 	const uint32_t syncpr = self->registers.syncpr;
 
-	if (syncpr != 0 && self->encoder.written_bytes - self->sync_bytes >= UINT64_C(1) << syncpr)
+	return syncpr != 0 &&
+	       self->encoder.written_bytes - self->sync_bytes >= UINT64_C(1) << syncpr;
+}
+
+/* What must stand before the instruction at `va`. Where a P0 element is under way no
+ * address may: the decoder would lose what ran of it. */
+static void send_pending(struct trace_unit *self, uint64_t va)
+{
+	if (sync_due(self) && !self->in_element)
 		synchronise(self);
 	if (self->pending_context) {
 		const struct etm4_context context = encoder_context(&self->context);
@@ -201,37 +208,52 @@ void trace_unit_run(struct trace_unit *self, const struct flow_context *context,
 	if (self->registers.timestamp_period != 0 &&
 	    self->timestamp_cycles >= self->registers.timestamp_period)
 		self->pending_timestamp = true;
-	if (self->registers.syncpr != 0 &&
-	    self->encoder.written_bytes - self->sync_bytes >= UINT64_C(1) << self->registers.syncpr)
+	if (sync_due(self))
 		self->pending_timestamp = true;
 	run_fifo(self, run->n);
 }
 
+/* The address before the exception, in a packet of its own: OpenCSD 1.3.3 pops its return
+ * stack at an exception even where the exception packet carries the branch's target. */
+static void send_target_first(struct trace_unit *self, const struct flow_exception *exception)
+{
+	const bool has_return_stack = (self->registers.encoder.configr & ETM4_CONFIGR_RS) != 0;
+	const struct etm4_context from = encoder_context(exception->from);
+
+	if (!has_return_stack || !self->pending_address)
+		return;
+	etm4_encoder_address_context(&self->encoder, exception->return_va & ~UINT64_C(3), ETM4_IS0,
+	                             &from);
+	self->pending_address = false;
+	self->pending_context = false;
+}
+
 void trace_unit_exception(struct trace_unit *self, const struct flow_exception *exception)
 {
-	if (self->tracing && !self->overflowed) {
-		struct etm4_context from;
+	struct etm4_context from;
 
-		take_context(self, exception->from);
-		from = encoder_context(exception->from);
+	if (!self->tracing)
+		return;
+	take_context(self, exception->from);
+	send_target_first(self, exception);
+	from = encoder_context(exception->from);
 
-		const struct etm4_exception packet = {
-			.type = exception->etm_type,
-			.address_kind = self->pending_address ? ETM4_EXCEPTION_TARGET
-			                                      : ETM4_EXCEPTION_RETURN,
-			.return_address_va = exception->return_va & ~UINT64_C(3),
-			.is = ETM4_IS0,
-			.context = self->pending_context ? &from : NULL,
-		};
+	const struct etm4_exception packet = {
+		.type = exception->etm_type,
+		.address_kind = self->pending_address ? ETM4_EXCEPTION_TARGET :
+		                                        ETM4_EXCEPTION_RETURN,
+		.return_address_va = exception->return_va & ~UINT64_C(3),
+		.is = ETM4_IS0,
+		.context = self->pending_context ? &from : NULL,
+	};
 
-		etm4_encoder_exception(&self->encoder, &packet);
-		self->n_exceptions++;
-		self->pending_address = true;
-		self->pending_handler = true;
-		self->pending_context = true;
-		self->pending_timestamp = true;
-		self->in_element = false;
-	}
+	etm4_encoder_exception(&self->encoder, &packet);
+	self->n_exceptions++;
+	self->pending_address = true;
+	self->pending_handler = true;
+	self->pending_context = true;
+	self->pending_timestamp = true;
+	self->in_element = false;
 }
 
 void trace_unit_gap(struct trace_unit *self)

@@ -62,6 +62,7 @@ struct tb {
 	bool virtual_counter;
 	uint32_t counter_rt;
 	uint32_t last_opcode;
+	uint64_t end_va; /* behind it, where it was translated */
 };
 
 struct insn {
@@ -226,14 +227,14 @@ static void look_for_exception(struct core *core, uint64_t pc, unsigned el)
 	if (el == core->el && (core->last + 4 == pc || branched(core, pc)))
 		return;
 	elr = get(core->regs[el == 2 ? R_ELR2 : R_ELR1]);
-	if ((offset & 0x180) == 0) {
-		const uint64_t elr1 = get(core->regs[R_ELR1]);
+	if ((offset & 0x180) == 0)
+		undo_last(core, elr);
+	if (el == 2) {
 		const uint64_t inner = elr - get(core->regs[R_VBAR1]);
 
-		undo_last(core, elr);
-		/* The handler at EL1 could not even begin. */
-		if (el == 2 && inner < 0x800 && inner % 0x80 == 0 && (inner & 0x180) == 0)
-			undo_last(core, elr1);
+		/* A synchronous exception to EL1 whose handler could not even begin. */
+		if (inner < 0x800 && inner % 0x80 == 0 && (inner & 0x180) == 0)
+			undo_last(core, get(core->regs[R_ELR1]));
 	}
 	if (el != 2)
 		return;
@@ -253,6 +254,9 @@ static void take_counter(struct core *core)
 	uint64_t counter;
 
 	if (core->tb == NULL || !core->tb->counter || core->tb->counter_rt == 31)
+		return;
+	/* Where it trapped, the register is not the counter's. */
+	if (((core->tb->end_va ^ get(core->regs[R_PC])) & 0xFFF) != 0)
 		return;
 	counter = get(core->x[core->tb->counter_rt]);
 	if (core->tb->virtual_counter)
@@ -371,6 +375,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *qtb)
 	tb->virtual_counter = (opcode & 0x40) != 0;
 	tb->counter_rt = opcode & 31;
 	tb->last_opcode = opcode;
+	tb->end_va = qemu_plugin_tb_vaddr(qtb) + 4 * n;
 	qemu_plugin_register_vcpu_tb_exec_cb(qtb, on_tb, QEMU_PLUGIN_CB_R_REGS, tb);
 	for (size_t i = 0; i < n; i++) {
 		insns[i].tb = tb;

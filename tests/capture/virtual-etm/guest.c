@@ -258,6 +258,8 @@ static void set_up_core(void)
 	write_reg("cnthctl_el2", 3);
 	write_reg("cptr_el2", 0x33FF);
 	write_reg("vtcr_el2", 0x80023559); /* 39-bit IPA, level 1, 40-bit PA */
+	/* On every second core a read at EL0 traps. */
+	write_reg("cntkctl_el1", core_number() & 1 ? 0 : 3);
 	write_reg("mair_el1", 0x00FF);
 	write_reg("tcr_el1", UINT64_C(0x200803519)); /* T0SZ 25, TTBR1 off */
 	write_reg("ttbr0_el1", stage1);
