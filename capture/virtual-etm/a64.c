@@ -94,20 +94,20 @@ static struct a64 classify_branch_register(uint32_t opcode)
 struct a64 a64_classify(uint32_t opcode)
 {
 	if ((opcode & 0x7C000000) == 0x14000000)
-		return (struct a64){ .kind = A64_DIRECT,
-			             .link = opcode >> 31 != 0,
-			             .offset_bytes = signed_field(opcode, 0, 26) * 4 };
+		return (struct a64) { .kind = A64_DIRECT,
+			              .link = opcode >> 31 != 0,
+			              .offset_bytes = signed_field(opcode, 0, 26) * 4 };
 	if ((opcode & 0xFF000000) == 0x54000000 || (opcode & 0x7E000000) == 0x34000000)
-		return (struct a64){ .kind = A64_CONDITIONAL,
-			             .offset_bytes = signed_field(opcode, 5, 19) * 4 };
+		return (struct a64) { .kind = A64_CONDITIONAL,
+			              .offset_bytes = signed_field(opcode, 5, 19) * 4 };
 	if ((opcode & 0x7E000000) == 0x36000000)
-		return (struct a64){ .kind = A64_CONDITIONAL,
-			             .offset_bytes = signed_field(opcode, 5, 14) * 4 };
+		return (struct a64) { .kind = A64_CONDITIONAL,
+			              .offset_bytes = signed_field(opcode, 5, 14) * 4 };
 	if ((opcode & 0xFE1F0000) == 0xD61F0000)
 		return classify_branch_register(opcode);
 	if ((opcode & 0xFFE0001C) == 0xD4000000 && (opcode & 3) != 0)
-		return (struct a64){ .kind = A64_CALL };
+		return (struct a64) { .kind = A64_CALL };
 	if ((opcode & 0xFFC00000) == 0xD5000000)
 		return classify_system(opcode);
-	return (struct a64){ .kind = A64_PLAIN };
+	return (struct a64) { .kind = A64_PLAIN };
 }

@@ -18,8 +18,8 @@ enum a64_kind {
 	A64_INDIRECT,    /* BR, BLR, RET and their authenticated forms */
 	A64_ERET,
 	A64_ISB,
-	A64_CALL,  /* SVC, HVC, SMC: the exception returns behind them */
-	A64_WFI,   /* may stop the core */
+	A64_CALL, /* SVC, HVC, SMC: the exception returns behind them */
+	A64_WFI,  /* may stop the core */
 };
 
 /* What of the followed state an instruction may change or read. */

@@ -99,8 +99,7 @@ static struct page *find_page(struct code_image *self, uint32_t space, uint64_t 
 	return page;
 }
 
-void code_image_note(struct code_image *self, uint32_t space, struct flow_block *block,
-                     uint64_t va)
+void code_image_note(struct code_image *self, uint32_t space, struct flow_block *block, uint64_t va)
 {
 	if (block->seen_space == space && block->seen_va == va)
 		return;
@@ -132,8 +131,7 @@ static gint page_compare(gconstpointer a, gconstpointer b)
 
 	if (left->key.space != right->key.space)
 		return left->key.space < right->key.space ? -1 : 1;
-	return left->key.page_va < right->key.page_va ? -1 :
-	                                                left->key.page_va > right->key.page_va;
+	return left->key.page_va < right->key.page_va ? -1 : left->key.page_va > right->key.page_va;
 }
 
 static char *space_name(const struct code_image *self, uint32_t space)

@@ -122,7 +122,8 @@ static void take_counter_read(struct flow *self, unsigned index, const struct fl
 	    block->last.rt == 31)
 		return;
 
-	uint64_t counter = read_register(self, index, (enum flow_register)(FLOW_X0 + block->last.rt));
+	uint64_t counter =
+		read_register(self, index, (enum flow_register)(FLOW_X0 + block->last.rt));
 
 	if ((block->last.effects & A64_READS_CNTVCT) != 0)
 		counter += self->cores[index].cntvoff;
@@ -184,7 +185,7 @@ static void successors_of(const struct flow_core *core, struct successors *self)
 	const uint64_t last_va = core->va + 4u * (block->n - 1u);
 	const uint64_t target_va = last_va + (uint64_t)(int64_t)block->last.offset_bytes;
 
-	*self = (struct successors){ .executed = block->n };
+	*self = (struct successors) { .executed = block->n };
 	if (core->cut != 0) {
 		self->executed = core->cut;
 		successors_add(self, core->va + 4u * core->cut, FLOW_END_NONE);
@@ -198,11 +199,16 @@ static void successors_of(const struct flow_core *core, struct successors *self)
 		successors_add(self, target_va, FLOW_END_TAKEN);
 		successors_add(self, last_va + 4, FLOW_END_NOT_TAKEN);
 		break;
-	case A64_INDIRECT:
 	case A64_ERET:
+		if (core->eret_known)
+			successors_add(self, core->eret_va, FLOW_END_ERET);
+		else
+			self->any = true;
+		self->any_end = FLOW_END_ERET;
+		break;
+	case A64_INDIRECT:
 		self->any = true;
-		self->any_end =
-			block->last.kind == A64_ERET ? FLOW_END_ERET : FLOW_END_INDIRECT;
+		self->any_end = FLOW_END_INDIRECT;
 		break;
 	case A64_ISB:
 		successors_add(self, last_va + 4, FLOW_END_TAKEN);
@@ -363,6 +369,8 @@ static bool settle_to(struct flow *self, unsigned index, const struct taken *tak
 	for (unsigned i = 0; i < next.n; i++) {
 		if (next.list[i].va == taken->return_va) {
 			tell_run(self, index, next.executed, next.list[i].end, taken->return_va);
+			if (next.list[i].end == FLOW_END_ERET)
+				enter_el(self, index, taken->from_el);
 			return true;
 		}
 	}
@@ -458,25 +466,34 @@ static void enter_foreign(struct flow *self, unsigned index)
 	self->listener.gap(self->listener.data, index);
 }
 
+/* The block ended as expected, and `va` begins. */
+static uint64_t settle_at(struct flow *self, unsigned index, unsigned executed, enum flow_end end,
+                          uint64_t va)
+{
+	tell_run(self, index, executed, end, va);
+	if (end == FLOW_END_ERET) {
+		const unsigned cpsr = (unsigned)read_register(self, index, FLOW_CPSR);
+
+		enter_el(self, index, cpsr >> 2 & 3);
+		if ((cpsr & CPSR_AARCH32) != 0)
+			enter_foreign(self, index);
+	}
+	return va;
+}
+
 /* The target of an indirect branch, or a place that the opcode alone does not settle. */
 static uint64_t settle_by_pc(struct flow *self, unsigned index, const struct successors *next)
 {
 	const struct flow_core *core = &self->cores[index];
 	const uint64_t va = read_register(self, index, FLOW_PC);
-	const enum flow_end any_end = next->any_end;
 
 	for (unsigned i = 0; i < next->n; i++) {
-		if (next->list[i].va == va) {
-			tell_run(self, index, next->executed, next->list[i].end, va);
-			return va;
-		}
+		if (next->list[i].va == va)
+			return settle_at(self, index, next->executed, next->list[i].end, va);
 	}
 
 	const unsigned el = vector_el(self, core, va, 1);
-	const unsigned cpsr =
-		el != 0 || any_end == FLOW_END_ERET
-			? (unsigned)read_register(self, index, FLOW_CPSR)
-			: 0;
+	const unsigned cpsr = el != 0 ? (unsigned)read_register(self, index, FLOW_CPSR) : 0;
 	/* Every exception masks all of DAIF (DDI 0487, D1.3.2); code that jumps to a
 	 * vector is not expected to. */
 	const bool masked = (cpsr >> CPSR_DAIF_SHIFT & 15) == 15;
@@ -487,13 +504,7 @@ static uint64_t settle_by_pc(struct flow *self, unsigned index, const struct suc
 		return va;
 	if (!next->any)
 		return settle_unknown(self, index);
-	tell_run(self, index, next->executed, any_end, va);
-	if (any_end == FLOW_END_ERET) {
-		enter_el(self, index, cpsr >> 2 & 3);
-		if ((cpsr & CPSR_AARCH32) != 0)
-			enter_foreign(self, index);
-	}
-	return va;
+	return settle_at(self, index, next->executed, next->any_end, va);
 }
 
 /* Settles the block before, now that `block` begins. Returns where it begins. */
@@ -512,12 +523,9 @@ static uint64_t settle(struct flow *self, unsigned index, const struct flow_bloc
 		}
 	}
 	/* The offset into the page is known for certain; a vector may have the same. */
-	if (matching == 1 && offset % VECTOR_BYTES != 0) {
-		const uint64_t va = next.list[match].va;
-
-		tell_run(self, index, next.executed, next.list[match].end, va);
-		return va;
-	}
+	if (matching == 1 && offset % VECTOR_BYTES != 0)
+		return settle_at(self, index, next.executed, next.list[match].end,
+		                 next.list[match].va);
 	return settle_by_pc(self, index, &next);
 }
 
@@ -547,9 +555,9 @@ static void begin_time(struct flow *self, unsigned index)
 	if (block->last.kind == A64_WFI && all_wait(self))
 		self->time_certain = false;
 	if (turned)
-		self->listener.resume(self->listener.data, index,
-		                      (uint64_t)(self->base_ns +
-		                                 (int64_t)(core->stop_insns << self->shift)));
+		self->listener.resume(
+			self->listener.data, index,
+			(uint64_t)(self->base_ns + (int64_t)(core->stop_insns << self->shift)));
 }
 
 static void begin_block(struct flow *self, unsigned index, struct flow_block *block, uint64_t va)
@@ -559,6 +567,7 @@ static void begin_block(struct flow *self, unsigned index, struct flow_block *bl
 	core->block = block;
 	core->va = va;
 	core->cut = 0;
+	core->eret_known = false;
 	core->present = true;
 	core->waiting = block->last.kind == A64_WFI || block->last.kind == A64_CALL;
 	self->insns += block->n;
@@ -573,8 +582,7 @@ void flow_begin(struct flow *self, unsigned index, struct flow_block *block)
 	if (core->foreign) {
 		const bool maybe_vector = (block->translated_va & (VECTOR_BYTES - 1)) == 0;
 
-		if (!maybe_vector ||
-		    (read_register(self, index, FLOW_CPSR) & CPSR_AARCH32) != 0) {
+		if (!maybe_vector || (read_register(self, index, FLOW_CPSR) & CPSR_AARCH32) != 0) {
 			self->insns += block->n;
 			return;
 		}
@@ -603,6 +611,16 @@ void flow_begin_unfollowed(struct flow *self, unsigned index, struct flow_block 
 			take_counter_read(self, index, before);
 	}
 	begin_block(self, index, block, 0);
+}
+
+void flow_eret(struct flow *self, unsigned index)
+{
+	struct flow_core *core = &self->cores[index];
+
+	if (core->block == NULL || core->context.el == 0)
+		return;
+	core->eret_va = read_banked(self, index, FLOW_ELR, core->context.el);
+	core->eret_known = true;
 }
 
 void flow_access(struct flow *self, unsigned index, struct flow_block *block)

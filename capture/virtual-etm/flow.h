@@ -106,16 +106,18 @@ struct flow_core {
 	uint64_t va;              /* where it began */
 	unsigned cut;             /* instructions of it that ran before TCG restarted behind an
 	                           * MMIO access; 0: not cut */
+	uint64_t eret_va;         /* where the ERET at the end of the block goes */
+	bool eret_known;
 	struct flow_context context;
 	uint64_t vbar[4]; /* by EL, 1 to 3; all ones where the core has none */
 	uint64_t cntvoff;
-	bool context_stale; /* VTTBR or CONTEXTIDR was written since they were read */
-	bool waiting;       /* the block ends with WFI */
-	bool foreign;       /* in AArch32 state, which is not followed */
-	bool present;       /* ever ran */
+	bool context_stale;   /* VTTBR or CONTEXTIDR was written since they were read */
+	bool waiting;         /* the block ends with WFI */
+	bool foreign;         /* in AArch32 state, which is not followed */
+	bool present;         /* ever ran */
 	uint64_t stop_insns;  /* flow.insns when its turn ended */
 	uint64_t ended_insns; /* when its last block did */
-	uint64_t executed; /* instructions since flow_init */
+	uint64_t executed;    /* instructions since flow_init */
 };
 
 /* Reads a register of the core that runs. 0 where the core has no such register. */
@@ -139,11 +141,11 @@ struct flow {
 	bool time_certain;
 
 	/* For the capture's own quality figures. */
-	uint64_t n_gaps;          /* not explained by anything known */
-	uint64_t n_restarts;      /* a core came back from being off */
-	uint64_t n_mmio_restarts; /* instructions that TCG ran without instrumentation */
-	uint64_t n_nested;        /* exceptions whose handler never ran */
-	uint64_t n_corrections;   /* counter reads that moved the time */
+	uint64_t n_gaps;            /* not explained by anything known */
+	uint64_t n_restarts;        /* a core came back from being off */
+	uint64_t n_mmio_restarts;   /* instructions that TCG ran without instrumentation */
+	uint64_t n_nested;          /* exceptions whose handler never ran */
+	uint64_t n_corrections;     /* counter reads that moved the time */
 	uint64_t correction_max_ns; /* the largest of them, idle time not counted */
 };
 
@@ -163,7 +165,11 @@ void flow_block_init(struct flow_block *block, uint64_t translated_va);
 /* `block` begins on `core`, whose registers can be read. */
 void flow_begin(struct flow *self, unsigned core, struct flow_block *block);
 
-/* The same before the window: keeps the time, tells the listener nothing. */
+/* The ERET that ends the block that began last on `core` is about to execute. Without this
+ * an exception right behind an ERET into a handler could not be told from two. */
+void flow_eret(struct flow *self, unsigned core);
+
+/* As flow_begin, before the window: keeps the time, tells the listener nothing. */
 void flow_begin_unfollowed(struct flow *self, unsigned core, struct flow_block *block);
 
 /* An instruction that is the whole of `block` accessed memory on `core`. TCG calls this

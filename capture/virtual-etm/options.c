@@ -61,7 +61,8 @@ static gboolean parse_edge(const char *text, struct window_edge *edge)
 	static const struct {
 		const char *prefix;
 		enum window_kind kind;
-	} kinds[] = { { "insn:", WINDOW_INSNS }, { "time:", WINDOW_TIME },
+	} kinds[] = { { "insn:", WINDOW_INSNS },
+		      { "time:", WINDOW_TIME },
 		      { "va:", WINDOW_ADDRESS } };
 	struct window_edge parsed = { .el = -1, .relative = text[0] == '+' };
 	g_auto(GStrv) parts = NULL;
@@ -180,8 +181,7 @@ static gboolean parse_register(struct options *self, const char *key, const char
 	return parse_comparator(self, key, text, known);
 }
 
-static gboolean parse_one(struct options *self, const char *key, const char *text,
-                          gboolean *known)
+static gboolean parse_one(struct options *self, const char *key, const char *text, gboolean *known)
 {
 	uint64_t value;
 
@@ -220,13 +220,12 @@ gboolean options_parse(struct options *self, int argc, char **argv, GError **err
 		g_auto(GStrv) pair = g_strsplit(argv[i], "=", 2);
 		gboolean known = FALSE;
 
-		if (pair[0] != NULL && pair[1] != NULL &&
-		    parse_one(self, pair[0], pair[1], &known))
+		if (pair[0] != NULL && pair[1] != NULL && parse_one(self, pair[0], pair[1], &known))
 			continue;
 		g_set_error(error, G_OPTION_ERROR,
 		            known ? G_OPTION_ERROR_BAD_VALUE : G_OPTION_ERROR_UNKNOWN_OPTION,
-		            known ? "virtual ETM: option '%s' has a value that does not fit" :
-		                    "virtual ETM: no option '%s'",
+		            known ? "virtual ETM: option '%s' has a value that does not fit"
+		                  : "virtual ETM: no option '%s'",
 		            argv[i]);
 		return FALSE;
 	}

@@ -19,7 +19,7 @@ enum window_kind {
 struct window_edge {
 	enum window_kind kind;
 	uint64_t value;
-	int el; /* ADDRESS: only there; -1: anywhere */
+	int el;        /* ADDRESS: only there; -1: anywhere */
 	bool relative; /* INSNS, TIME: counted from the start of the window */
 };
 
@@ -32,7 +32,7 @@ struct options {
 	unsigned shift;
 	struct trace_unit_registers registers;
 	struct trace_unit_fifo fifo;
-	uint64_t stm_pa; /* the stimulus window; STM-500: 256 bytes a port */
+	uint64_t stm_pa;        /* the stimulus window; STM-500: 256 bytes a port */
 	uint64_t stm_len_bytes; /* 0: none */
 	uint8_t stm_id;
 	uint8_t stm_master; /* of core 0; core n has n more */

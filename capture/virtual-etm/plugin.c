@@ -258,6 +258,18 @@ static void on_block(unsigned vcpu_index, void *data)
 	etm.begun += block->n;
 }
 
+static void on_eret(unsigned vcpu_index, void *data)
+{
+	unsigned core;
+
+	(void)data;
+	if (etm.state != WINDOW_OPEN)
+		return;
+	core = running_core(vcpu_index);
+	if (core < etm.n_cores)
+		flow_eret(&etm.flow, core);
+}
+
 static uint64_t access_value(qemu_plugin_meminfo_t info)
 {
 	const qemu_plugin_mem_value value = qemu_plugin_mem_get_value(info);
@@ -334,12 +346,14 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	g_ptr_array_add(etm.blocks, block);
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, block);
 
+	if (block->last.kind == A64_ERET)
+		qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, n - 1), on_eret,
+		                                       QEMU_PLUGIN_CB_R_REGS, NULL);
 	/* TCG allows MMIO in the last instruction of a block only, and re-runs one from the
 	 * middle as a block of its own, of which only memory accesses are shown. */
 	if (accesses_memory(block->code[n - 1]) && (n == 1 || etm.options.stm_len_bytes != 0))
 		qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, n - 1), on_access,
-		                                 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
-		                                 block);
+		                                 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, block);
 }
 
 /* All translations are gone: only a core's last block is still looked at. */
@@ -427,15 +441,17 @@ static void prepare_window(void)
 		                                       on_resume, on_time_known, NULL };
 	const struct flow_config config = {
 		.n_cores = etm.n_cores,
-		.el_max = etm.has_el[3] ? 3 : etm.has_el[2] ? 2 : 1,
+		.el_max = etm.has_el[3]   ? 3
+		          : etm.has_el[2] ? 2
+		                          : 1,
 		.shift = etm.options.shift,
 		.counter_hz = etm.counter_hz,
 	};
 
 	flow_init(&etm.flow, &config, read_register, NULL, &listener);
 	for (unsigned i = 0; i < etm.n_cores; i++)
-		trace_unit_init(&etm.units[i], &etm.options.registers, &etm.options.fifo,
-		                &etm.flow, etm.code, write_unit, &etm.units[i]);
+		trace_unit_init(&etm.units[i], &etm.options.registers, &etm.options.fifo, &etm.flow,
+		                etm.code, write_unit, &etm.units[i]);
 	if (etm.options.stm_len_bytes != 0)
 		stimulus_init(&etm.stimulus, etm.options.stm_pa, etm.options.stm_len_bytes,
 		              etm.options.stm_master, (uint32_t)etm.counter_hz, write_stm, NULL);
@@ -457,11 +473,10 @@ static void on_vcpu_init(qemu_plugin_id_t id, unsigned vcpu_index)
 	}
 	registers = qemu_plugin_get_registers();
 	for (guint i = 0; i < registers->len; i++)
-		take_handle(vcpu_index,
-		            &g_array_index(registers, qemu_plugin_reg_descriptor, i));
+		take_handle(vcpu_index, &g_array_index(registers, qemu_plugin_reg_descriptor, i));
 	for (unsigned el = 1; el <= 3; el++)
-		etm.has_el[el] = etm.has_el[el] ||
-		                 etm.handles[vcpu_index][FLOW_VBAR + el - 1] != NULL;
+		etm.has_el[el] =
+			etm.has_el[el] || etm.handles[vcpu_index][FLOW_VBAR + el - 1] != NULL;
 	if (vcpu_index == 0 && check_machine())
 		prepare_window();
 }

@@ -175,8 +175,8 @@ static guint add_cores(struct sink *self, const struct sink_capture *capture, gu
 		g_autofree char *unit_name = g_strdup_printf("ETM_%u", i);
 		const guint core = snapshot_writer_device(self->writer, SNAPSHOT_CLASS_CORE,
 		                                          core_name, "Cortex-A53");
-		const guint etm = snapshot_writer_device(
-			self->writer, SNAPSHOT_CLASS_TRACE_SOURCE, unit_name, "ETM4");
+		const guint etm = snapshot_writer_device(self->writer, SNAPSHOT_CLASS_TRACE_SOURCE,
+		                                         unit_name, "ETM4");
 
 		if (i == 0)
 			first = core;
@@ -193,8 +193,8 @@ static void add_stm(struct sink *self, const struct options *options, guint buff
 	if (options->stm_len_bytes == 0)
 		return;
 
-	const guint stm = snapshot_writer_device(self->writer, SNAPSHOT_CLASS_TRACE_SOURCE,
-	                                         "STM_0", "STM");
+	const guint stm =
+		snapshot_writer_device(self->writer, SNAPSHOT_CLASS_TRACE_SOURCE, "STM_0", "STM");
 
 	snapshot_writer_reg(self->writer, stm, "STMTCSR",
 	                    (uint32_t)options->stm_id << 16 | STMTCSR_ENABLED);
@@ -244,8 +244,7 @@ static gboolean close_trace(struct sink *self, GError **error)
 	if (fclose(self->trace) != 0 && self->write_errno == 0)
 		self->write_errno = errno;
 	self->trace = NULL;
-	return self->write_errno == 0 ||
-	       set_file_error(error, self->trace_path, self->write_errno);
+	return self->write_errno == 0 || set_file_error(error, self->trace_path, self->write_errno);
 }
 
 gboolean sink_finish(struct sink *self, const struct sink_capture *capture, GError **error)

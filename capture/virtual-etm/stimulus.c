@@ -36,9 +36,8 @@ static void synchronise(struct stimulus *self)
 	self->started = true;
 }
 
-static bool write_data(struct stimulus *self, const struct stimulus_store *store,
-                       uint8_t master, uint16_t channel, unsigned offset,
-                       const uint64_t *timestamp)
+static bool write_data(struct stimulus *self, const struct stimulus_store *store, uint8_t master,
+                       uint16_t channel, unsigned offset, const uint64_t *timestamp)
 {
 	const struct stp_data data = {
 		.master = master,

@@ -17,7 +17,7 @@ void trace_unit_init(struct trace_unit *self, const struct trace_unit_registers 
 
 static struct etm4_context encoder_context(const struct flow_context *context)
 {
-	return (struct etm4_context){
+	return (struct etm4_context) {
 		.el = context->el,
 		.aarch64 = true,
 		.non_secure = context->non_secure,
@@ -93,8 +93,8 @@ static bool sync_due(const struct trace_unit *self)
 {
 	const uint32_t syncpr = self->registers.syncpr;
 
-	return syncpr != 0 &&
-	       self->encoder.written_bytes - self->sync_bytes >= UINT64_C(1) << syncpr;
+	return syncpr != 0 && self->encoder.written_bytes - self->sync_bytes >= UINT64_C(1)
+	                                                                                << syncpr;
 }
 
 /* What must stand before the instruction at `va`. Where a P0 element is under way no
@@ -240,8 +240,8 @@ void trace_unit_exception(struct trace_unit *self, const struct flow_exception *
 
 	const struct etm4_exception packet = {
 		.type = exception->etm_type,
-		.address_kind = self->pending_address ? ETM4_EXCEPTION_TARGET :
-		                                        ETM4_EXCEPTION_RETURN,
+		.address_kind =
+			self->pending_address ? ETM4_EXCEPTION_TARGET : ETM4_EXCEPTION_RETURN,
 		.return_address_va = exception->return_va & ~UINT64_C(3),
 		.is = ETM4_IS0,
 		.context = self->pending_context ? &from : NULL,

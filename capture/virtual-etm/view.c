@@ -3,7 +3,8 @@
 
 /* EXLEVEL fields exclude an exception level where its bit is set; S has EL0 to EL3, NS
  * EL0 to EL2. */
-static bool level_excluded(uint32_t exlevel_s, uint32_t exlevel_ns, const struct flow_context *context)
+static bool level_excluded(uint32_t exlevel_s, uint32_t exlevel_ns,
+                           const struct flow_context *context)
 {
 	const uint32_t levels = context->non_secure ? exlevel_ns : exlevel_s;
 
@@ -41,8 +42,8 @@ static unsigned resolve_pairs(const struct view_registers *registers, uint32_t p
 void view_resolve(struct view *self, const struct view_registers *registers,
                   const struct flow_context *context)
 {
-	self->excluded = level_excluded(registers->victlr >> 16 & 15,
-	                                registers->victlr >> 20 & 7, context);
+	self->excluded =
+		level_excluded(registers->victlr >> 16 & 15, registers->victlr >> 20 & 7, context);
 	self->has_includes = (registers->viiectlr & 0xFF) != 0;
 	self->n_include =
 		resolve_pairs(registers, registers->viiectlr & 0xFF, context, self->include);

@@ -93,8 +93,7 @@ static gboolean code_add(struct code *code, const struct snapshot_dump *dump, GE
 /* OpenCSD asks for more than it needs, and keeps what it gets whatever the context: it gets
  * one opcode at a time. */
 static uint32_t read_code(const void *data, const ocsd_vaddr_t address,
-                          const ocsd_mem_space_acc_t space, const uint32_t n_wanted,
-                          uint8_t *bytes)
+                          const ocsd_mem_space_acc_t space, const uint32_t n_wanted, uint8_t *bytes)
 {
 	const struct core *core = data;
 	const struct page_key key = {
@@ -135,11 +134,10 @@ static void compare_instruction(struct core *core, uint64_t va)
 	}
 	core->n_mismatches++;
 	if (core->n_mismatches <= SHOWN_MAX && core->at < core->n_truth)
-		printf("core %u instruction %zu: decoded 0x%" PRIx64 " EL%u (VMID %u), truth 0x%" PRIx64
-		       " EL%u\n",
+		printf("core %u instruction %zu: decoded 0x%" PRIx64
+		       " EL%u (VMID %u), truth 0x%" PRIx64 " EL%u\n",
 		       core->index, core->at, va, core->el, core->vmid,
-		       core->truth[core->at] & ~UINT64_C(3),
-		       (unsigned)(core->truth[core->at] & 3));
+		       core->truth[core->at] & ~UINT64_C(3), (unsigned)(core->truth[core->at] & 3));
 	core->at++;
 	if (core->n_mismatches > 1000)
 		core->lost = TRUE;
@@ -199,8 +197,8 @@ static uint32_t reg(const struct snapshot_device *device, const char *name)
 
 static dcd_tree_handle_t make_tree(const struct snapshot_source *source, struct core *core)
 {
-	dcd_tree_handle_t tree = ocsd_create_dcd_tree(OCSD_TRC_SRC_FRAME_FORMATTED,
-	                                              OCSD_DFRMTR_FRAME_MEM_ALIGN);
+	dcd_tree_handle_t tree =
+		ocsd_create_dcd_tree(OCSD_TRC_SRC_FRAME_FORMATTED, OCSD_DFRMTR_FRAME_MEM_ALIGN);
 	ocsd_etmv4_cfg config = {
 		.reg_idr0 = reg(source->device, "TRCIDR0"),
 		.reg_idr1 = reg(source->device, "TRCIDR1"),
@@ -214,8 +212,8 @@ static dcd_tree_handle_t make_tree(const struct snapshot_source *source, struct 
 	unsigned char id;
 
 	g_assert(tree != C_API_INVALID_TREE_HANDLE);
-	g_assert(ocsd_dt_create_decoder(tree, OCSD_BUILTIN_DCD_ETMV4I,
-	                                OCSD_CREATE_FLG_FULL_DECODER, &config, &id) == OCSD_OK);
+	g_assert(ocsd_dt_create_decoder(tree, OCSD_BUILTIN_DCD_ETMV4I, OCSD_CREATE_FLG_FULL_DECODER,
+	                                &config, &id) == OCSD_OK);
 	g_assert(ocsd_dt_set_gen_elem_outfn(tree, on_element, core) == OCSD_OK);
 	g_assert(ocsd_dt_add_callback_mem_acc(tree, 0, UINT64_MAX, OCSD_MEM_SPACE_ANY, read_code,
 	                                      core) == OCSD_OK);
@@ -279,8 +277,7 @@ static gboolean compare(const char *capture_dir, const char *truth_dir, gboolean
 {
 	g_autoptr(Snapshot) capture = snapshot_open(capture_dir, error);
 	g_autoptr(GHashTable) pages = g_hash_table_new_full(key_hash, key_equal, g_free, NULL);
-	g_autoptr(GPtrArray) maps =
-		g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	g_autoptr(GPtrArray) maps = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 	struct code code = { pages, maps };
 	gboolean good = TRUE;
 

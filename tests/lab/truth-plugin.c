@@ -51,9 +51,8 @@ enum reg {
 };
 
 static const char *const reg_names[N_REGS] = {
-	"pc",          "cpsr", "sp",   "SP_EL2",   "VTTBR_EL2", "CONTEXTIDR_EL1",
-	"CNTVOFF_EL2", "x16",  "VBAR", "VBAR_EL2", "ELR_EL1",   "ELR_EL2",
-	"ESR_EL2",
+	"pc",  "cpsr", "sp",       "SP_EL2",  "VTTBR_EL2", "CONTEXTIDR_EL1", "CNTVOFF_EL2",
+	"x16", "VBAR", "VBAR_EL2", "ELR_EL1", "ELR_EL2",   "ESR_EL2",
 };
 
 struct tb {
@@ -86,7 +85,7 @@ struct core {
 	struct owner owner;
 	uint64_t n;          /* instructions of the open interval */
 	uint64_t start_insn; /* of it */
-	uint64_t last; /* address of the instruction that began last */
+	uint64_t last;       /* address of the instruction that began last */
 	bool any;
 	FILE *insns;
 	uint64_t held; /* the last record, not written yet: an exception may undo it */
@@ -154,12 +153,13 @@ static void close_interval(struct core *core)
 
 	if (core->n == 0)
 		return;
-	fprintf(truth.intervals, "%d,%u,%u,%u,0x%" PRIx64 ",%" PRIu64 ",%" PRIu64 ",%" PRId64 ",%d\n",
-	        (int)(core - truth.cores), owner->el, owner->vmid, owner->cid, owner->vcpu,
-	        core->n, core->start_insn,
-	        truth.base_ns + (int64_t)(core->start_insn << truth.shift), truth.time_known);
-	snprintf(key, sizeof key, "%d,%u,%u,%u", (int)(core - truth.cores), owner->el,
-	         owner->vmid, owner->cid);
+	fprintf(truth.intervals,
+	        "%d,%u,%u,%u,0x%" PRIx64 ",%" PRIu64 ",%" PRIu64 ",%" PRId64 ",%d\n",
+	        (int)(core - truth.cores), owner->el, owner->vmid, owner->cid, owner->vcpu, core->n,
+	        core->start_insn, truth.base_ns + (int64_t)(core->start_insn << truth.shift),
+	        truth.time_known);
+	snprintf(key, sizeof key, "%d,%u,%u,%u", (int)(core - truth.cores), owner->el, owner->vmid,
+	         owner->cid);
 	total = g_hash_table_lookup(truth.totals, key);
 	if (total == NULL) {
 		total = g_new0(uint64_t, 1);
@@ -244,9 +244,8 @@ static void look_for_exception(struct core *core, uint64_t pc, unsigned el)
 	fprintf(truth.entries,
 	        "%d,%" PRIu64 ",%" PRId64 ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64
 	        ",%u,%u,0x%" PRIx64 "\n",
-	        (int)(core - truth.cores), truth.begun, now_ns(), offset,
-	        get(core->regs[R_ESR2]), elr, get(core->regs[R_X16]), owner.vmid, owner.cid,
-	        owner.vcpu);
+	        (int)(core - truth.cores), truth.begun, now_ns(), offset, get(core->regs[R_ESR2]),
+	        elr, get(core->regs[R_X16]), owner.vmid, owner.cid, owner.vcpu);
 }
 
 static void take_counter(struct core *core)
@@ -468,8 +467,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		truth.n_cores = MAX_CORES;
 	truth.intervals = create("intervals.csv", "core,el,vmid,cid,vcpu,instructions,start_insn,"
 	                                          "start_ns,time_known\n");
-	truth.entries =
-		create("entries.csv", "core,insn,ns,offset,esr,elr,x16,vmid,cid,vcpu\n");
+	truth.entries = create("entries.csv", "core,insn,ns,offset,esr,elr,x16,vmid,cid,vcpu\n");
 	if (truth.intervals == NULL || truth.entries == NULL)
 		return -1;
 	for (unsigned i = 0; truth.log_insns && i < truth.n_cores; i++) {

@@ -30,7 +30,7 @@ static const uint64_t gicd = 0x08000000, gicr = 0x080A0000;
 /* RAM is mapped at 0x40000000 for EL1, and twice more where EL0 may write: EL1 cannot
  * execute there (DDI 0487, D8.4.1.2). */
 static const uint64_t el0_offset = 0x40000000, alias_offset = 0x80000000;
-static const uint64_t window_va = 0xC0000000;      /* per VMID: other memory */
+static const uint64_t window_va = 0xC0000000; /* per VMID: other memory */
 static const uint64_t other_ram = 0x80000000;
 static const uint64_t stm_window = 0x20000000; /* no device: writes vanish */
 
@@ -182,8 +182,9 @@ static void mark(uint64_t core, uint64_t round)
 /* At EL0, with the MMU on. */
 static void el0_main(uint64_t round)
 {
-	uint64_t (*const aliased)(uint64_t) = (uint64_t (*)(uint64_t))((uint64_t)work + alias_offset);
-	uint64_t (*const windowed)(void) = (uint64_t (*)(void))window_va;
+	uint64_t (*const aliased)(uint64_t) =
+		(uint64_t(*)(uint64_t))((uint64_t)work + alias_offset);
+	uint64_t (*const windowed)(void) = (uint64_t(*)(void))window_va;
 	volatile uint64_t sum = work(round);
 	const uint64_t core = round >> 32;
 
@@ -278,8 +279,8 @@ static void run(uint64_t core)
 		isb();
 		if ((round & 0xFF) == 0)
 			(void)read_reg("cntpct_el0");
-		enter((uint64_t)el1_main, SPSR_EL1H, (uint64_t)stacks + el0_offset + (core + 1) * 0x10000 - 0xC000,
-		      round);
+		enter((uint64_t)el1_main, SPSR_EL1H,
+		      (uint64_t)stacks + el0_offset + (core + 1) * 0x10000 - 0xC000, round);
 		n_rounds[core]++;
 	}
 }
