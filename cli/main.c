@@ -12,6 +12,7 @@ static const struct verb *const verbs[] = {
 	&verb_info,
 	&verb_report,
 	&verb_debug,
+	&verb_profile,
 	&verb_version,
 };
 

@@ -1,6 +1,7 @@
 #include "awareness/symbols/image.h"
 
 #include "awareness/symbols/btf.h"
+#include "awareness/symbols/profile.h"
 #include "awareness/symbols/symbol-error.h"
 
 struct image {
@@ -99,6 +100,7 @@ struct dwarf *image_dwarf(struct image *self, GError **error)
 
 struct types *image_types(struct image *self, GError **error)
 {
+	g_autofree char *profile = NULL;
 	struct dwarf *dwarf;
 
 	if (self->types != NULL)
@@ -110,6 +112,11 @@ struct types *image_types(struct image *self, GError **error)
 	}
 	if (self->file != NULL && elf_file_section(self->file, ".BTF") != NULL) {
 		self->types = btf_types_from_elf(self->file, error);
+		return self->types;
+	}
+	profile = self->build_id != NULL ? profile_find(self->build_id) : NULL;
+	if (profile != NULL) {
+		self->types = profile_load(profile, error);
 		return self->types;
 	}
 	missing(self, "types: neither DWARF nor BTF, and no layout profile names its build id",
