@@ -157,7 +157,7 @@ static const struct variant variants[] = {
 	{ "timestamp-cycles", "trace cycles=0x40 timestamp_cycles=yes", 3000, 4000 },
 	{ "halt-timestamps", "trace cycles=4 halt_timestamps=yes", 3000, 4000 },
 	{ "tpiu", "trace cycles=4 fsync=20", 3000, 4000 },
-	{ "frequent-sync", "trace cycles=4 sync=300", 8000, 10000 },
+	{ "frequent-sync", "trace cycles=4 sync=300", 20000, 24000 },
 	{ "overflow",
 	  "trace cycles=4\nat 5ms core 0 overflow 700us\nat 12ms core 1 overflow 300us\n"
 	  "at 20ms core 0 overflow 400us",
