@@ -9,6 +9,7 @@
 static const struct verb *const verbs[] = {
 	&verb_decode,
 	&verb_capture,
+	&verb_import,
 	&verb_info,
 	&verb_report,
 	&verb_debug,

@@ -23,6 +23,7 @@ struct verb {
 
 extern const struct verb verb_decode;
 extern const struct verb verb_capture;
+extern const struct verb verb_import;
 extern const struct verb verb_info;
 extern const struct verb verb_report;
 extern const struct verb verb_debug;

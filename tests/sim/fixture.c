@@ -84,7 +84,7 @@ void fixture_kill_openocd(struct fixture *self)
 	g_subprocess_wait(self->openocd, NULL, NULL);
 }
 
-static void remove_tree(const char *path)
+void fixture_remove_tree(const char *path)
 {
 	GDir *dir = g_dir_open(path, 0, NULL);
 	const char *name;
@@ -93,7 +93,7 @@ static void remove_tree(const char *path)
 		g_autofree char *child = g_build_filename(path, name, NULL);
 
 		if (g_file_test(child, G_FILE_TEST_IS_DIR))
-			remove_tree(child);
+			fixture_remove_tree(child);
 		else
 			g_remove(child);
 	}
@@ -109,7 +109,7 @@ void fixture_deinit(struct fixture *self)
 	g_clear_object(&self->openocd);
 	sim_server_free(self->server);
 	sim_soc_free(self->soc);
-	remove_tree(self->dir);
+	fixture_remove_tree(self->dir);
 	g_clear_pointer(&self->dir, g_free);
 }
 

@@ -28,3 +28,5 @@ struct link *fixture_link(const struct fixture *self);
 void fixture_kill_openocd(struct fixture *self);
 /* Fails the test if the model saw anything that a chip calls UNPREDICTABLE. */
 void fixture_assert_no_violations(const struct fixture *self);
+/* Removes a directory and all in it. */
+void fixture_remove_tree(const char *path);
