@@ -57,3 +57,9 @@ void target_base_seal(struct target *self);
 /* The kinds; `where` is what follows the kind in the description. */
 struct target *target_ram_open(const char *where, GError **error);
 struct target *target_core_open(const char *where, GError **error);
+struct target *target_gdb_open(const char *where, GError **error);
+
+struct gdb_link;
+
+/* On a link of the caller's (tests); takes it, also on failure. */
+struct target *target_gdb_new(struct gdb_link *link, const char *description, GError **error);

@@ -73,6 +73,7 @@ struct target *target_open(const char *spec, GError **error)
 		const char *prefix;
 		struct target *(*open)(const char *where, GError **error);
 	} kinds[] = {
+		{ "gdb:", target_gdb_open },
 		{ "core:", target_core_open },
 		{ "ram:", target_ram_open },
 	};
