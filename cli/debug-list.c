@@ -33,21 +33,23 @@ static char *system_of(struct debug *self, const struct machine *machine)
 	return g_strdup_printf("Xen %s", version != NULL ? version : "of unknown version");
 }
 
-/* The task that runs on a live vCPU, by the guest's own word. */
+/* The task that runs on a live vCPU, by the guest's own word, else by its scheduler's
+ * mark on the task. */
 static struct task *current_task(struct debug *self, struct machine *machine,
                                  const struct vcpu *vcpu)
 {
-	struct va va;
 	GPtrArray *tasks;
+	struct va va = { 0 };
 
-	if (machine->os == NULL || machine->os->current == NULL ||
-	    !machine->os->current(machine->os, machine, vcpu, &va, NULL))
+	if (machine->os == NULL || machine->os->current == NULL)
 		return NULL;
+	machine->os->current(machine->os, machine, vcpu, &va, NULL);
 	tasks = system_tasks(self->system, machine);
 	for (guint i = 0; i < tasks->len; i++) {
 		struct task *task = g_ptr_array_index(tasks, i);
 
-		if (task->va.value == va.value)
+		if (va.value != 0 ? task->va.value == va.value
+		                  : task->on_cpu && task->vcpu == (int)vcpu->id)
 			return task;
 	}
 	return NULL;

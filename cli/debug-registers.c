@@ -2,6 +2,8 @@
 #include "cli/debug.h"
 #include "cli/json.h"
 
+#include "awareness/os/decode.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +34,42 @@ static struct vcpu *find_vcpu(struct debug *self, const char *text, struct machi
 	return NULL;
 }
 
-static void json_set(JsonBuilder *b, const struct register_set *set)
+static void json_fields(JsonBuilder *b, const struct register_value *value)
+{
+	g_autoptr(GArray) fields = g_array_new(FALSE, FALSE, sizeof(struct register_field));
+
+	if (!register_decode(value->name, value->value, fields))
+		return;
+	json_add_array(b, "fields");
+	for (guint i = 0; i < fields->len; i++) {
+		const struct register_field *field =
+			&g_array_index(fields, struct register_field, i);
+
+		json_builder_begin_object(b);
+		json_add_text(b, "name", field->name);
+		debug_json_hex(b, "value", field->value);
+		json_add_text(b, "meaning", field->meaning);
+		json_builder_end_object(b);
+	}
+	json_builder_end_array(b);
+}
+
+static void print_fields(const struct register_value *value)
+{
+	g_autoptr(GArray) fields = g_array_new(FALSE, FALSE, sizeof(struct register_field));
+
+	register_decode(value->name, value->value, fields);
+	for (guint i = 0; i < fields->len; i++) {
+		const struct register_field *field =
+			&g_array_index(fields, struct register_field, i);
+
+		printf("    %-6s [%u:%u] 0x%" G_GINT64_MODIFIER "x%s%s\n", field->name, field->high,
+		       field->low, field->value, field->meaning != NULL ? "  " : "",
+		       field->meaning != NULL ? field->meaning : "");
+	}
+}
+
+static void json_set(JsonBuilder *b, const struct register_set *set, gboolean decode)
 {
 	json_builder_begin_array(b);
 	for (guint i = 0; i < set->values->len; i++) {
@@ -44,12 +81,15 @@ static void json_set(JsonBuilder *b, const struct register_set *set)
 		debug_json_hex(b, "value", value->value);
 		json_add_text(b, "source", register_source_name(value->source));
 		json_add_bool(b, "doubtful", value->doubtful);
+		if (decode)
+			json_fields(b, value);
 		json_builder_end_object(b);
 	}
 	json_builder_end_array(b);
 }
 
-static void print_set(const struct machine *machine, const struct register_set *set)
+static void print_set(const struct machine *machine, const struct register_set *set,
+                      gboolean decode)
 {
 	for (guint i = 0; i < set->values->len; i++) {
 		const struct register_value *value =
@@ -63,10 +103,12 @@ static void print_set(const struct machine *machine, const struct register_set *
 		printf("%-16s 0x%016" G_GINT64_MODIFIER "x  %s%s%s%s\n", value->name, value->value,
 		       register_source_name(value->source), value->doubtful ? " (in doubt)" : "",
 		       angle != NULL ? "  " : "", angle != NULL ? angle : "");
+		if (decode)
+			print_fields(value);
 	}
 }
 
-static gboolean show_vcpu(struct debug *self, const char *text, GError **error)
+static gboolean show_vcpu(struct debug *self, const char *text, gboolean decode, GError **error)
 {
 	struct machine *machine;
 	struct vcpu *vcpu = find_vcpu(self, text, &machine, error);
@@ -75,11 +117,11 @@ static gboolean show_vcpu(struct debug *self, const char *text, GError **error)
 	if (vcpu == NULL)
 		return FALSE;
 	if (!self->json) {
-		print_set(machine, &vcpu->registers);
+		print_set(machine, &vcpu->registers, decode);
 		return TRUE;
 	}
 	b = json_builder_new();
-	json_set(b, &vcpu->registers);
+	json_set(b, &vcpu->registers, decode);
 	debug_json_print(b);
 	return TRUE;
 }
@@ -113,7 +155,7 @@ static struct vcpu *vcpu_of(struct machine *machine, const struct task *task)
 	return NULL;
 }
 
-static gboolean show_task(struct debug *self, const char *text, GError **error)
+static gboolean show_task(struct debug *self, const char *text, gboolean decode, GError **error)
 {
 	struct machine *machine;
 	struct task *task = find_task(self, text, &machine, error);
@@ -135,19 +177,19 @@ static gboolean show_task(struct debug *self, const char *text, GError **error)
 		json_builder_begin_object(b);
 		json_add_int(b, "vcpu", vcpu != NULL ? (int)vcpu->id : -1);
 		json_builder_set_member_name(b, "kernel");
-		json_set(b, vcpu != NULL ? &vcpu->registers : &kernel);
+		json_set(b, vcpu != NULL ? &vcpu->registers : &kernel, decode);
 		json_builder_set_member_name(b, "user");
-		json_set(b, &user);
+		json_set(b, &user, decode);
 		json_builder_end_object(b);
 		debug_json_print(b);
 	} else if (done && vcpu != NULL) {
 		printf("%s runs on vCPU %u:\n", task->name, vcpu->id);
-		print_set(machine, &vcpu->registers);
+		print_set(machine, &vcpu->registers, decode);
 	} else if (done) {
-		print_set(machine, &kernel);
+		print_set(machine, &kernel, decode);
 		if (user.values->len > 0)
 			printf("in user code:\n");
-		print_set(machine, &user);
+		print_set(machine, &user, decode);
 	}
 	register_set_deinit(&kernel);
 	register_set_deinit(&user);
@@ -158,7 +200,9 @@ static gboolean run_regs(struct debug *self, int argc, char **argv, GError **err
 {
 	g_autofree char *vcpu = NULL;
 	g_autofree char *task = NULL;
+	gboolean decode = FALSE;
 	const GOptionEntry entries[] = {
+		{ "decode", 0, 0, G_OPTION_ARG_NONE, &decode, NULL, NULL },
 		{ "vcpu", 0, 0, G_OPTION_ARG_STRING, &vcpu, NULL, NULL },
 		{ "task", 0, 0, G_OPTION_ARG_STRING, &task, NULL, NULL },
 		G_OPTION_ENTRY_NULL,
@@ -167,12 +211,12 @@ static gboolean run_regs(struct debug *self, int argc, char **argv, GError **err
 	if (!debug_parse(self, &argc, &argv, entries, 0, 0, error))
 		return FALSE;
 	if (task != NULL)
-		return show_task(self, task, error);
-	return show_vcpu(self, vcpu != NULL ? vcpu : "0", error);
+		return show_task(self, task, decode, error);
+	return show_vcpu(self, vcpu != NULL ? vcpu : "0", decode, error);
 }
 
 const struct debug_command debug_commands_registers[] = {
-	{ "regs", "[--vcpu M:N | --task M::T]", "registers, each with where it came from",
-	  run_regs },
+	{ "regs", "[--vcpu M:N | --task M::T] [--decode]",
+	  "registers, each with where it came from", run_regs },
 	{ NULL },
 };

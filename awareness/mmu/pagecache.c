@@ -8,7 +8,7 @@ enum pagecache_sizes {
 	PAGES_MAX = 65536, /* 256 MiB; past that the cache starts anew */
 	/* Two missing runs in a page with less than this between them are fetched as
 	 * one: a transaction costs more than that many bytes. */
-	GAP_LINES = 4,
+	GAP_LINES = 6,
 };
 
 struct page {

@@ -2,16 +2,14 @@
  *
  * The registers of any one vCPU cannot be trusted for it: stopped in the KPTI
  * trampoline, TTBR1 is tramp_pg_dir, VBAR points into the fixmap and SP_EL0 is the
- * user's. So every vCPU proposes, and only a kernel's banner at the place where its
- * symbols say decides.
+ * user's. So every vCPU proposes, and what decides is the kernel's banner at the place
+ * where its symbols say, or, where kallsyms leaves data out, the name of init_task.
  */
 #include "awareness/os/linux-private.h"
 
 #include "awareness/mmu/tables.h"
 
 #include <string.h>
-
-static const char banner_start[] = "Linux version ";
 
 /* Root tables and slides that are worth a try. */
 struct proposals {
@@ -43,11 +41,31 @@ static uint64_t without_asid(uint64_t ttbr)
 	return ttbr & 0xfffffffffffeull;
 }
 
+/* While user code runs under KPTI, TTBR1 is tramp_pg_dir. The linker script puts it
+ * one page before reserved_pg_dir, and that one before swapper_pg_dir, so that either
+ * symbol tells the distance; without both the pages in between are 4 KiB long. */
+static void propose_behind_trampoline(struct proposals *p, const struct vmsa_stage1 *stage1,
+                                      struct symbols *symbols, uint64_t swapper)
+{
+	struct vmsa_stage1 behind = *stage1;
+	uint64_t neighbour;
+	uint64_t page_bytes = (stage1->tcr >> 30 & 3) == 3   ? 65536
+	                      : (stage1->tcr >> 30 & 3) == 1 ? 16384
+	                                                     : 4096;
+	uint64_t distance = 2 * page_bytes;
+
+	if (symbols_address(symbols, "tramp_pg_dir", &neighbour))
+		distance = swapper - neighbour;
+	else if (symbols_address(symbols, "reserved_pg_dir", &neighbour))
+		distance = swapper - neighbour + page_bytes;
+	behind.ttbr1 += distance;
+	propose_root(p, &behind);
+}
+
 static void collect(struct proposals *p, const struct machine *machine, struct symbols *symbols)
 {
-	uint64_t swapper, trampoline, vectors, vbar;
-	gboolean kpti = symbols_address(symbols, "swapper_pg_dir", &swapper) &&
-	                symbols_address(symbols, "tramp_pg_dir", &trampoline);
+	uint64_t swapper, vectors, vbar;
+	gboolean kpti = symbols_address(symbols, "swapper_pg_dir", &swapper);
 
 	propose_slide(p, 0);
 	for (guint i = 0; i < machine->vcpus->len; i++) {
@@ -61,22 +79,50 @@ static void collect(struct proposals *p, const struct machine *machine, struct s
 			continue;
 		stage1.ttbr1 = without_asid(stage1.ttbr1);
 		propose_root(p, &stage1);
-		if (kpti) {
-			stage1.ttbr1 += swapper - trampoline;
-			propose_root(p, &stage1);
-		}
+		if (kpti)
+			propose_behind_trampoline(p, &stage1, symbols, swapper);
 	}
 }
 
-static char *read_banner(struct space *space, uint64_t banner, uint64_t slide)
-{
-	char start[sizeof(banner_start) - 1];
-	struct va va = { banner + slide };
+/* Where the kernel's own words are, as linked. */
+struct words {
+	gboolean has_banner, has_comm;
+	uint64_t banner;
+	uint64_t comm; /* of init_task */
+};
 
-	if (!space_read(space, va, start, sizeof(start), NULL, NULL) ||
-	    memcmp(start, banner_start, sizeof(start)) != 0)
-		return NULL;
-	return space_read_string(space, va, 512, NULL);
+static void find_words(struct words *out, struct image *image, struct symbols *symbols)
+{
+	struct types *types;
+	uint64_t offset;
+
+	*out = (struct words) { 0 };
+	out->has_banner = symbols_address(symbols, "linux_banner", &out->banner);
+	if (out->has_banner || !symbols_address(symbols, "init_task", &out->comm))
+		return;
+	types = image_types(image, NULL);
+	out->has_comm =
+		types != NULL && types_offset(types, "struct task_struct", "comm", &offset, NULL);
+	out->comm += out->has_comm ? offset : 0;
+}
+
+static gboolean reads_as(struct space *space, uint64_t va, const char *text)
+{
+	char found[32];
+	size_t n = strlen(text);
+
+	return space_read(space, (struct va) { va }, found, n, NULL, NULL) &&
+	       memcmp(found, text, n) == 0;
+}
+
+/* What the kernel says of itself if it is there with that slide, else NULL. */
+static char *read_banner(struct space *space, const struct words *words, uint64_t slide)
+{
+	if (words->has_banner && reads_as(space, words->banner + slide, "Linux version "))
+		return space_read_string(space, (struct va) { words->banner + slide }, 512, NULL);
+	if (words->has_comm && reads_as(space, words->comm + slide, "swapper"))
+		return g_strdup("Linux");
+	return NULL;
 }
 
 /* Looks through all that TTBR1 maps for the root table itself: seen at a VA of the
@@ -85,7 +131,7 @@ struct search {
 	struct space *space;
 	uint64_t root;    /* IPA */
 	uint64_t swapper; /* as linked */
-	uint64_t banner;
+	const struct words *words;
 	struct linux_place *found;
 };
 
@@ -98,31 +144,27 @@ static gboolean try_mapping(gpointer data, const struct mapping *mapping)
 	if (search->root < mapping->output || offset >= mapping->len_bytes)
 		return TRUE;
 	slide = mapping->input + offset - search->swapper;
-	search->found->banner = read_banner(search->space, search->banner, slide);
+	search->found->banner = read_banner(search->space, search->words, slide);
 	search->found->slide = slide;
 	return search->found->banner == NULL;
 }
 
-static gboolean try_root(struct space *space, const struct proposals *p, struct symbols *symbols,
+static gboolean try_root(struct space *space, const struct proposals *p, const struct words *words,
                          struct linux_place *found)
 {
-	uint64_t banner;
-
-	if (!symbols_address(symbols, "linux_banner", &banner))
-		return FALSE;
 	for (guint i = 0; i < p->slides->len && found->banner == NULL; i++) {
 		found->slide = g_array_index(p->slides, uint64_t, i);
-		found->banner = read_banner(space, banner, found->slide);
+		found->banner = read_banner(space, words, found->slide);
 	}
 	return found->banner != NULL;
 }
 
-static gboolean search_root(struct space *space, struct symbols *symbols, struct linux_place *found)
+static gboolean search_root(struct space *space, struct symbols *symbols, const struct words *words,
+                            struct linux_place *found)
 {
-	struct search search = { .space = space, .found = found };
+	struct search search = { .space = space, .found = found, .words = words };
 
-	if (!symbols_address(symbols, "linux_banner", &search.banner) ||
-	    !symbols_address(symbols, "swapper_pg_dir", &search.swapper))
+	if (!symbols_address(symbols, "swapper_pg_dir", &search.swapper))
 		return FALSE;
 	search.root = space_config_of(space)->stage1.ttbr1;
 	tables_enumerate(space, TABLES_STAGE1_HIGH, try_mapping, &search, NULL);
@@ -144,6 +186,7 @@ gboolean linux_find(struct machine *machine, struct pagecache *cache, struct ima
 	struct symbols *symbols = image_symbols(image, error);
 	struct proposals p;
 	struct linux_place found = { 0 };
+	struct words words;
 	guint n_roots;
 
 	if (symbols == NULL)
@@ -151,6 +194,7 @@ gboolean linux_find(struct machine *machine, struct pagecache *cache, struct ima
 	p.roots = g_array_new(FALSE, FALSE, sizeof(struct vmsa_stage1));
 	p.slides = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	collect(&p, machine, symbols);
+	find_words(&words, image, symbols);
 	n_roots = p.roots->len;
 	/* The cheap questions to all roots first, then the search through the tables. */
 	for (guint i = 0; i < 2 * n_roots && found.banner == NULL; i++) {
@@ -158,8 +202,8 @@ gboolean linux_find(struct machine *machine, struct pagecache *cache, struct ima
 			&g_array_index(p.roots, struct vmsa_stage1, i % n_roots);
 
 		found.kernel = space_for(machine, cache, root);
-		if (!(i < n_roots ? try_root(found.kernel, &p, symbols, &found)
-		                  : search_root(found.kernel, symbols, &found)))
+		if (!(i < n_roots ? try_root(found.kernel, &p, &words, &found)
+		                  : search_root(found.kernel, symbols, &words, &found)))
 			g_clear_pointer(&found.kernel, space_free);
 	}
 	g_array_unref(p.roots);

@@ -93,24 +93,33 @@ gboolean linux_stack(struct guest_os *os, struct machine *machine, const struct 
 }
 
 /* SP_EL0 holds the task only between the kernel's entry and its exit; __entry_task,
- * per CPU through TPIDR_EL1, holds it always (arch/arm64/kernel/process.c). */
+ * per CPU through TPIDR_EL1, holds it always (arch/arm64/kernel/process.c). Where
+ * kallsyms leaves that variable out, SP_EL0 has to do. */
 gboolean linux_current(struct guest_os *os, struct machine *machine, const struct vcpu *vcpu,
                        struct va *task, GError **error)
 {
 	struct va entry_task;
-	uint64_t offset, value;
+	uint64_t offset, value, cpsr, sp_el0;
 
 	(void)os;
-	if (!register_set_get(&vcpu->registers, "TPIDR_EL1", &offset)) {
-		g_set_error(error, OS_ERROR, OS_ERROR_NOT_FOUND,
-		            "TPIDR_EL1 of vCPU %u is not known", vcpu->id);
-		return FALSE;
+	if (program_address(&machine->program, "__entry_task", &entry_task, NULL) &&
+	    register_set_get(&vcpu->registers, "TPIDR_EL1", &offset)) {
+		entry_task.value += offset;
+		if (!space_read_uint(machine->kernel, entry_task, 8, &value, error))
+			return FALSE;
+		task->value = value;
+		return TRUE;
 	}
-	if (!program_address(&machine->program, "__entry_task", &entry_task, error))
-		return FALSE;
-	entry_task.value += offset;
-	if (!space_read_uint(machine->kernel, entry_task, 8, &value, error))
-		return FALSE;
-	task->value = value;
-	return TRUE;
+	if (register_set_get(&vcpu->registers, "cpsr", &cpsr) && (cpsr >> 2 & 3) == 1 &&
+	    register_set_get(&vcpu->registers, "SP_EL0", &sp_el0) &&
+	    linux_is_kernel_va((struct va) { sp_el0 })) {
+		task->value = sp_el0;
+		return TRUE;
+	}
+	g_set_error(
+		error, OS_ERROR, OS_ERROR_NOT_FOUND,
+		"which task vCPU %u runs is not known: the symbols lack __entry_task and it is in "
+		"user code",
+		vcpu->id);
+	return FALSE;
 }

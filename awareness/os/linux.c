@@ -295,7 +295,9 @@ static char *name_from(const char *banner)
 {
 	g_auto(GStrv) words = g_strsplit(banner, " ", 4);
 
-	return g_strdup_printf("Linux %s", g_strv_length(words) > 2 ? words[2] : "?");
+	if (g_strv_length(words) < 3)
+		return g_strdup("Linux");
+	return g_strdup_printf("Linux %s", words[2]);
 }
 
 gboolean linux_attach(struct machine *machine, struct pagecache *cache, struct image *image,

@@ -125,10 +125,12 @@ void layout_prefetch(const struct layout *self, struct space *space, const struc
 		for (size_t i = 0; i < self->n_fields; i++) {
 			struct space_piece piece = {
 				.va = { at[n].value + self->offset_bytes[i] },
-				.len_bytes = MIN(self->size_bytes[i], 16),
+				.len_bytes = self->size_bytes[i],
 			};
 
-			if (self->found[i])
+			/* Integers and short strings; of what is bigger only the place is
+			 * asked for. */
+			if (self->found[i] && piece.len_bytes <= 16)
 				g_array_append_val(pieces, piece);
 		}
 	}

@@ -559,7 +559,7 @@ struct target *target_gdb_new(struct gdb_link *link, const char *description, GE
 		return NULL;
 	}
 	self->target.n_cpus = self->cores->len;
-	self->target.line_bytes = 256;
+	self->target.line_bytes = 64;
 	self->target.capabilities = TARGET_CAN_WRITE_MEMORY | TARGET_CAN_WRITE_REGISTERS |
 	                            TARGET_CAN_RUN | TARGET_CAN_BREAK | TARGET_CAN_WATCH;
 	if (g_hash_table_contains(self->by_name, "TTBR1_EL1"))
