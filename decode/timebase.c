@@ -201,6 +201,8 @@ static double rate_quantile(GArray *rates, double share)
 {
 	double total = 0, sum = 0;
 
+	if (rates->len == 0)
+		return 0;
 	qsort(rates->data, rates->len, sizeof(struct rate), compare_rates);
 	for (guint i = 0; i < rates->len; i++)
 		total += g_array_index(rates, struct rate, i).weight;

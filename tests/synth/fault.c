@@ -3,7 +3,7 @@
 #include <string.h>
 #include <gio/gio.h>
 
-#include "tests/synth/output.h"
+#include "tests/synth/core.h"
 
 struct mark {
 	guint core;
@@ -46,12 +46,54 @@ static guint64 fault_end(const struct scenario_fault *fault, guint64 file_bytes)
 	return fault->offset + fault->len_bytes;
 }
 
-static void append_lost(GString *text, const struct scenario *scenario, const GArray *marks,
-                        const struct scenario_fault *fault, guint64 end, guint core)
+/* Where frames can be told apart again. Plain frames stand at multiples of 16 bytes, and a cut of
+ * anything else shifts all that follows; with FSYNCs it ends at the next one. */
+static guint64 frames_again(const struct scenario *scenario, const struct scenario_fault *fault,
+                            guint64 end)
+{
+	const guint64 fsync_bytes = scenario->trace.fsync_frames * CS_FRAME_BYTES;
+
+	if (fsync_bytes > 0)
+		return end + fsync_bytes + 4;
+	if (fault->kind == SCENARIO_FAULT_CUT && (end - fault->offset) % CS_FRAME_BYTES != 0)
+		return G_MAXUINT64;
+	return end;
+}
+
+/* Where the core's trace can be told from the others' again: at the next ID byte of its own,
+ * since an ID holds from frame to frame until there is another. */
+static guint64 readable_again(const struct scenario *scenario, const GByteArray *trace,
+                              guint64 from, guint core)
+{
+	const guint8 id_byte = (guint8)(synth_core_trace_id(core) << 1 | 1);
+	guint64 frame = 0;
+
+	while (frame + CS_FRAME_BYTES <= trace->len) {
+		const guint8 *bytes = trace->data + frame;
+
+		if (scenario->trace.fsync_frames > 0 && memcmp(bytes, "\xFF\xFF\xFF\x7F", 4) == 0) {
+			frame += 4;
+			continue;
+		}
+		for (guint i = 0; i < CS_FRAME_BYTES - 1 && frame >= from; i += 2) {
+			if (bytes[i] == id_byte)
+				return frame + i;
+		}
+		frame += CS_FRAME_BYTES;
+	}
+	return G_MAXUINT64;
+}
+
+static void append_lost(GString *text, const struct scenario *scenario, const GByteArray *trace,
+                        const GArray *marks, const struct scenario_fault *fault, guint core)
 {
 	static const char *const names[] = { "truncate", "cut", "zero", "flip" };
 	guint64 from_ns = 0;
+	guint64 last_ns = 0;
 	guint64 to_ns = scenario->duration_ticks * scenario->ns_per_tick;
+	const guint64 end = fault_end(fault, trace->len);
+	const guint64 readable =
+		readable_again(scenario, trace, frames_again(scenario, fault, end), core);
 	gboolean synchronised = FALSE;
 	guint n_timestamps = 0;
 
@@ -61,9 +103,11 @@ static void append_lost(GString *text, const struct scenario *scenario, const GA
 		if (mark->core != core)
 			continue;
 		/* A mark just before the damage may itself reach into it. */
-		if (mark->is_timestamp && mark->offset + 2 * CS_FRAME_BYTES <= fault->offset)
-			from_ns = mark->time_ns;
-		if (mark->offset < end)
+		if (mark->is_timestamp && mark->offset + 2 * CS_FRAME_BYTES <= fault->offset) {
+			from_ns = last_ns;
+			last_ns = mark->time_ns;
+		}
+		if (mark->offset < readable)
 			continue;
 		synchronised |= mark->is_sync;
 		if (synchronised && mark->is_timestamp && ++n_timestamps == 2) {
@@ -101,13 +145,13 @@ static gint compare_faults(gconstpointer a, gconstpointer b)
 static gboolean apply(const struct scenario *scenario, const char *path, const GArray *marks,
                       GString *lost, GError **error)
 {
-	g_autofree char *text = NULL;
+	char *text = NULL;
 	gsize len_bytes = 0;
 
 	if (!g_file_get_contents(path, &text, &len_bytes, error))
 		return FALSE;
 
-	const guint8 *bytes = (const guint8 *)text;
+	g_autoptr(GByteArray) trace = g_byte_array_new_take((guint8 *)text, len_bytes);
 	g_autoptr(GByteArray) out = g_byte_array_new();
 	guint64 at = 0;
 
@@ -127,13 +171,13 @@ static gboolean apply(const struct scenario *scenario, const char *path, const G
 
 		const guint64 end = fault_end(fault, len_bytes);
 
-		g_byte_array_append(out, bytes + at, (guint)(fault->offset - at));
-		damage(out, bytes, fault, end);
+		g_byte_array_append(out, trace->data + at, (guint)(fault->offset - at));
+		damage(out, trace->data, fault, end);
 		for (guint core = 0; core < scenario->n_cores; core++)
-			append_lost(lost, scenario, marks, fault, end, core);
+			append_lost(lost, scenario, trace, marks, fault, core);
 		at = end;
 	}
-	g_byte_array_append(out, bytes + at, (guint)(len_bytes - at));
+	g_byte_array_append(out, trace->data + at, (guint)(len_bytes - at));
 	return g_file_set_contents(path, (const char *)out->data, (gssize)out->len, error);
 }
 

@@ -10,7 +10,8 @@
 /* Rewrites the trace file and writes lost.csv (which has only its header line where the
  * scenario has no faults). Faults may not overlap.
  *
- * What is lost of a core: from its last mark before the damage, to the second timestamp
- * after the first A-sync that lies wholly behind the damage; to the end where there is
- * none. */
+ * What is lost of a core: from its second last timestamp before the damage (the damage can
+ * make the last one look wrong), to the second one after the first A-sync behind the damage and
+ * behind an ID byte of the core's own source, where frames can be told apart again (never, after a
+ * cut of no multiple of 16 bytes from plain frames); to the end where there is none. */
 gboolean fault_apply(const struct scenario *scenario, const char *dir, GError **error);
