@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* clang-format off: one a line, so that branches merge */
 static const struct verb *const verbs[] = {
 	&verb_decode,
 	&verb_capture,
@@ -16,6 +17,7 @@ static const struct verb *const verbs[] = {
 	&verb_profile,
 	&verb_version,
 };
+/* clang-format on */
 
 int verb_fail(const char *verb, const GError *error)
 {

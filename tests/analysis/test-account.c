@@ -55,7 +55,7 @@ static void test_adds_up(struct fixture *self, gconstpointer data)
 	g_assert_cmpint(rows_ns, ==, account->total.attributed_ns);
 	g_assert_cmpint(rows_ns + account->total.lost_ns + account->total.untraced_ns +
 	                        account->total.unknown_ns,
-	                ==, 3 * SAMPLE_WINDOW_NS);
+	                ==, (gint64)3 * SAMPLE_WINDOW_NS);
 	g_assert_cmpint(account->total.lost_ns, ==, 50001);
 	g_assert_cmpint(account->total.untraced_ns, ==, 200000);
 	/* The unknown beginning of core 1, its missing end, and all of core 2. */

@@ -161,7 +161,7 @@ static gboolean write_all(const char *path, GError **error)
 		return FALSE;
 	recording_writer_owner(writer, &owner);
 	for (guint i = 0; i < N; i++)
-		spans[i] = (struct row_span) { .start_ns = i * 7,
+		spans[i] = (struct row_span) { .start_ns = (gint64)i * 7,
 			                       .duration_ns = 7,
 			                       .trace_offset = i };
 	if (!recording_writer_core(writer, &core, error) ||

@@ -44,14 +44,14 @@ enum {
 static struct row_span span_at(guint core, guint i)
 {
 	return (struct row_span) { .core = core,
-		                   .start_ns = i * SPAN_NS,
+		                   .start_ns = (gint64)i * SPAN_NS,
 		                   .duration_ns = SPAN_NS,
 		                   .cycles = 1000 + i,
 		                   .halted_ns = i % 3,
 		                   .uncertainty_ns = 2,
 		                   .owner = i % 3,
 		                   .certainty = i % 2 ? CERTAINTY_BRACKETED : CERTAINTY_TRACED,
-		                   .trace_offset = 7 * i };
+		                   .trace_offset = (guint64)7 * i };
 }
 
 static void write_sample(const char *path)

@@ -48,7 +48,7 @@ static gboolean write_core(struct recording_writer *writer, guint core, guint n,
 
 	for (guint i = 0; i < n; i++) {
 		spans[i] = (struct row_span) { .core = core,
-			                       .start_ns = i * 10,
+			                       .start_ns = (gint64)i * 10,
 			                       .duration_ns = 10,
 			                       .cycles = 5,
 			                       .halted_ns = 1,
