@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* clang-format off: one a line, so that branches merge */
+/* One a line, so that branches merge. */
+/* clang-format off */
 static const struct verb *const verbs[] = {
 	&verb_decode,
 	&verb_capture,

@@ -114,13 +114,19 @@ int main(int argc, char **argv)
 	g_autofree char *cache_path = g_build_filename(dir, "symbols.db", NULL);
 	struct rusage usage;
 
-	if (argc < 2 || dir == NULL) {
-		fprintf(stderr, "bench-symbols: give it an ELF file with debug information\n");
-		return 2;
+	const char *data = g_getenv("HVSCOPE_DATA");
+	g_autofree char *xen = g_build_filename(data != NULL ? data : "../shared/data",
+	                                        "dump-xen-128m", "xen-syms", NULL);
+	const char *path = argc > 1 ? argv[1] : xen;
+
+	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+		printf("symbols: skipped, no ELF file with debug information at %s\n", path);
+		return 0;
 	}
-	open_and_read("first time", argv[1], cache_path);
-	open_and_read("from cache", argv[1], cache_path);
-	btf_read(argv[argc - 1]);
+	printf("symbols of %s:\n", path);
+	open_and_read("first time", path, cache_path);
+	open_and_read("from cache", path, cache_path);
+	btf_read(argc > 2 ? argv[2] : path);
 	getrusage(RUSAGE_CHILDREN, &usage);
 	printf("%-12s %ld MB at most\n", "worker", usage.ru_maxrss / 1024);
 	for (const char *const *suffix = (const char *const[]) { "", "-wal", "-shm", NULL };
