@@ -23,7 +23,7 @@ void guest_main(void)
 	guest_task_init(&dispatch, 0, "dispatch");
 	guest_task_init(&worker, 1, "crypt");
 	guest_events_init();
-	guest_print("backend ready\n");
+	guest_start("backend");
 	ring->backend_ready = 1;
 	guest_event_send();
 	for (uint32_t number = 0;; number++) {

@@ -18,7 +18,7 @@ void guest_main(void)
 	guest_task_init(&emulated, 0, "emulated");
 	guest_task_init(&unmapped, 1, "unmapped");
 	guest_task_init(&between, 2, "between");
-	guest_print("faulter ready\n");
+	guest_start("faulter");
 	for (uint32_t round = 0;; round++) {
 		guest_task_enter(&emulated, 1, round);
 		for (int i = 0; i < 8; i++)

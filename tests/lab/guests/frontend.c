@@ -35,12 +35,11 @@ void guest_main(void)
 	guest_task_init(&producer, 0, "producer");
 	guest_task_init(&waiter, 1, "waiter");
 	guest_events_init();
+	guest_start("frontend");
 	while (!ring->backend_ready)
 		guest_event_wait();
-	guest_print("frontend ready\n");
 	uint64_t hz = guest_counter_hz();
-	uint64_t next = guest_config.start_ms * hz / 1000;
-	guest_sleep_until(next);
+	uint64_t next = guest_counter();
 	for (uint32_t number = 0;; number++) {
 		submit(number);
 		complete(number);

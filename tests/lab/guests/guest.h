@@ -61,7 +61,14 @@ void guest_event_send(void);
 /* Sleeps in WFI until an event or an interrupt came, and takes it. */
 void guest_event_wait(void);
 
-/* Sleeps by the virtual timer; guest_events_init() comes first. */
+/* Says that the guest is ready, and sleeps until start_ms. Comes first. */
+void guest_start(const char *name);
+
+/* Interrupts stay masked in PSTATE: they end a WFI, and are taken by hand. */
+void guest_interrupts_init(void);
+void guest_interrupt_take(void);
+
+/* Sleeps by the virtual timer. */
 uint64_t guest_counter(void);
 uint64_t guest_counter_hz(void);
 void guest_sleep_until(uint64_t counter);

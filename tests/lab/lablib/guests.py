@@ -47,7 +47,8 @@ def build():
     with tempfile.TemporaryDirectory(dir=CACHE) as work:
         sources = LAB / "guests"
         for kind in BARE:
-            files = [sources / "start.S", sources / "guest.c", sources / f"{kind}.c"]
+            files = [sources / "start.S", sources / "guest.c", sources / "interrupts.c",
+                     sources / f"{kind}.c"]
             if kind in ("frontend", "backend"):
                 files.append(sources / "events.c")
             elf = f"{work}/{kind}.elf"

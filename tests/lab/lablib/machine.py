@@ -79,7 +79,7 @@ class Machine:
         arguments = [*self.board.qemu, "-m", str(self.scenario.ram_mib),
                      "-icount", f"shift={self.scenario.icount_shift},sleep=off",
                      "-rtc", "clock=vm,base=2024-01-01T00:00:00", "-seed", "1",
-                     "-nodefaults", "-display", "none", "-nic", "none",
+                     "-nodefaults", "-audio", "none", "-display", "none", "-nic", "none",
                      "-kernel", str(CACHE / "xen" / "xen"),
                      "-dtb", str(self.folder / "boot.dtb")]
         for path, address, _ in self.loads:

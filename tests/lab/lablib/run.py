@@ -130,8 +130,8 @@ class Run:
         folder = self.folder / "symbols"
         folder.mkdir()
         built = guests.build()
-        sources = [linux_symbols()] + [built / f"{domain.kind}.elf"
-                                       for domain in self.scenario.domains if not domain.is_linux]
+        kinds = sorted({d.kind for d in self.scenario.domains if not d.is_linux})
+        sources = [linux_symbols()] + [built / f"{kind}.elf" for kind in kinds]
         if (CACHE / "xen" / "xen-syms").exists():
             sources.append(CACHE / "xen" / "xen-syms")
         for source in sources:
