@@ -17,6 +17,9 @@ enum kallsyms_facts {
 	/* Between the markers and the tokens 6.2 and 6.3 have 3 bytes a symbol. */
 	MARKERS_SEARCH_BYTES = 8 << 20,
 	LAST_BLOCK_BYTES = MARKER_STEP * 520,
+	/* Real memory needs one or two of each; made-up memory must not take forever. */
+	MARKER_TRIES_MAX = 64,
+	NAME_TRIES_MAX = 256,
 };
 
 struct tables {
@@ -30,6 +33,8 @@ struct tables {
 	const uint8_t *names;
 	uint64_t names_bytes;
 	uint32_t n_symbols;
+	unsigned marker_tries;
+	unsigned name_tries;
 };
 
 static uint64_t align_8(uint64_t value)
@@ -168,6 +173,8 @@ static gboolean names_find(struct tables *self, uint64_t markers_va, const uint8
 		count = quad_at(head);
 		if (count > SYMBOLS_MAX || (count + MARKER_STEP - 1) / MARKER_STEP != n_markers)
 			continue;
+		if (self->name_tries++ >= NAME_TRIES_MAX)
+			return FALSE;
 		names = kernel_window_get(self->window, va, markers_va - va);
 		if (names == NULL || !names_fit(names, markers_va - va, (uint32_t)count, markers,
 		                                marker_bytes, &used))
@@ -192,7 +199,7 @@ static gboolean markers_try(struct tables *self, uint64_t va, unsigned marker_by
 	const uint8_t *markers = kernel_window_get(self->window, va, self->tokens_va - va);
 	uint32_t run;
 
-	if (markers == NULL)
+	if (markers == NULL || self->marker_tries++ >= MARKER_TRIES_MAX)
 		return FALSE;
 	run = markers_run(markers, self->tokens_va - va, marker_bytes);
 	/* What follows the last marker may look like one more. */

@@ -15,6 +15,7 @@ enum finder_facts {
 	SCAN_OVERLAP = 64, /* more than any pattern */
 	BANNER_MAX = 1024,
 	BTF_MAX = 64 << 20,
+	TABLE_TRIES_MAX = 32, /* places that look like a table of tokens, or like BTF */
 };
 
 static const char banner_text[] = "Linux version ";
@@ -36,6 +37,8 @@ struct finder {
 	uint64_t banner_va;
 	struct symbols *symbols;
 	uint64_t readable_bytes;
+	unsigned tables_tried;
+	unsigned btf_tried;
 	char *build_id;
 	uint64_t build_id_va;
 	struct types *types;
@@ -69,9 +72,12 @@ static void scan_piece(struct finder *self, uint64_t va, uint64_t len)
 	                                            sizeof(banner_text) - 1)) != NULL)
 		banner_try(self, va + (uint64_t)(at++ - bytes));
 	at = bytes;
-	while (self->symbols == NULL && (at = memmem(at, len - (size_t)(at - bytes), digit_tokens,
-	                                             sizeof(digit_tokens))) != NULL)
+	while (self->symbols == NULL && self->tables_tried < TABLE_TRIES_MAX &&
+	       (at = memmem(at, len - (size_t)(at - bytes), digit_tokens, sizeof(digit_tokens))) !=
+	               NULL) {
+		self->tables_tried++;
 		self->symbols = kallsyms_read(self->window, va + (uint64_t)(at++ - bytes));
+	}
 }
 
 /* Goes over the window in pieces that overlap, until all is found. */
@@ -196,8 +202,11 @@ static gboolean btf_visit(struct finder *self, uint64_t va)
 	memcpy(&strings_offset, head + 16, sizeof(strings_offset));
 	memcpy(&strings_bytes, head + 20, sizeof(strings_bytes));
 	len = HEADER_BYTES + (uint64_t)strings_offset + strings_bytes;
+	if (self->btf_tried >= TABLE_TRIES_MAX)
+		return TRUE; /* enough of it */
 	if (strings_offset != types_bytes || len < SMALLEST || len > BTF_MAX)
 		return FALSE;
+	self->btf_tried++;
 	blob = kernel_window_get(self->window, va, len);
 	return blob != NULL && btf_take(self, blob, len);
 }
