@@ -1,12 +1,16 @@
 #include "awareness/system.h"
 
+#include "awareness/symbols/symbol-cache.h"
+
 #include <string.h>
 
 struct system {
 	struct target *target;
 	const struct system_file *file;
 	struct pagecache *cache;
+	struct symbol_cache *remembered;
 	GHashTable *images;  /* path -> struct image */
+	GPtrArray *found;    /* of struct image *, read from guests' own memory */
 	GPtrArray *machines; /* of struct machine * */
 	struct xen *xen;
 };
@@ -28,6 +32,8 @@ struct system *system_new(struct target *target, const struct system_file *file,
 	self->target = target;
 	self->file = file;
 	self->cache = pagecache_new(target);
+	self->remembered = symbol_cache_open(NULL);
+	self->found = g_ptr_array_new_with_free_func(free_image);
 	self->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_image);
 	self->machines = g_ptr_array_new_with_free_func(free_machine);
 	if (!system_refresh(self, error)) {
@@ -44,7 +50,9 @@ void system_free(struct system *self)
 	g_ptr_array_unref(self->machines);
 	xen_free(self->xen);
 	pagecache_free(self->cache);
+	g_ptr_array_unref(self->found);
 	g_hash_table_unref(self->images);
+	symbol_cache_close(self->remembered);
 	g_free(self);
 }
 
@@ -74,7 +82,7 @@ static struct image *get_image(struct system *self, const char *path, GError **e
 	struct image *image = g_hash_table_lookup(self->images, path);
 
 	if (image == NULL) {
-		image = image_open(path, NULL, error);
+		image = image_open(path, self->remembered, error);
 		if (image != NULL)
 			g_hash_table_insert(self->images, g_strdup(path), image);
 	}
@@ -103,6 +111,20 @@ static void attach_bare(struct machine *machine, struct pagecache *cache, struct
 		machine_add_gap(machine, "%s", error->message);
 }
 
+/* Whether a vCPU has its MMU on and tables for the upper half: what a Linux has and
+ * bare metal seldom. */
+static gboolean has_two_ranges(const struct machine *machine)
+{
+	for (guint i = 0; i < machine->vcpus->len; i++) {
+		struct vmsa_stage1 stage1;
+
+		if (vcpu_stage1(g_ptr_array_index(machine->vcpus, i), &stage1) && stage1.enabled &&
+		    (stage1.tcr >> 23 & 1) == 0 && (stage1.ttbr1 & 0xfffffffff000ull) != 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* Gives a guest its name, its symbols and its operating system. */
 static void attach_guest(struct system *self, struct machine *machine)
 {
@@ -119,6 +141,8 @@ static void attach_guest(struct system *self, struct machine *machine)
 		if (image == NULL)
 			machine_add_gap(machine, "symbols: %s", error->message);
 		g_clear_error(&error);
+		if (image == NULL)
+			return;
 	}
 	machine->kind = words != NULL ? words->kind : MACHINE_KIND_UNSAID;
 	if (image != NULL &&
@@ -127,6 +151,16 @@ static void attach_guest(struct system *self, struct machine *machine)
 			return;
 		if (machine->kind == MACHINE_KIND_LINUX || machine->kernel != NULL)
 			machine_add_gap(machine, "%s", error->message);
+	}
+	if (image == NULL && (machine->kind == MACHINE_KIND_LINUX ||
+	                      (machine->kind == MACHINE_KIND_UNSAID && has_two_ranges(machine)))) {
+		struct image *found;
+
+		if (linux_attach_unknown(machine, self->cache, self->remembered, &found, &error)) {
+			g_ptr_array_add(self->found, found);
+			return;
+		}
+		machine_add_gap(machine, "%s", error->message);
 	}
 	if (machine->kernel == NULL)
 		attach_bare(machine, self->cache, image);
@@ -186,6 +220,7 @@ gboolean system_refresh(struct system *self, GError **error)
 	struct machine *first;
 
 	g_ptr_array_set_size(self->machines, 0);
+	g_ptr_array_set_size(self->found, 0);
 	g_clear_pointer(&self->xen, xen_free);
 	if (!wants_xen(self)) {
 		first = machine_new(1, MACHINE_KIND_UNSAID);

@@ -60,4 +60,5 @@ void debug_print_gaps(const struct machine *machine);
 
 extern const struct debug_command debug_commands_list[];   /* ends with name NULL */
 extern const struct debug_command debug_commands_memory[]; /* likewise */
+extern const struct debug_command debug_commands_print[];
 extern const struct debug_command debug_commands_registers[];

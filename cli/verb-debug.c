@@ -12,6 +12,7 @@ G_DEFINE_QUARK(hvscope - debug - error, debug_error)
 static const struct debug_command *const command_tables[] = {
 	debug_commands_list,
 	debug_commands_memory,
+	debug_commands_print,
 	debug_commands_registers,
 };
 

@@ -11,28 +11,22 @@
 
 #include <string.h>
 
-/* Root tables and slides that are worth a try. */
-struct proposals {
-	GArray *roots;  /* of struct vmsa_stage1 */
-	GArray *slides; /* of uint64_t */
-};
-
-static void propose_root(struct proposals *p, const struct vmsa_stage1 *stage1)
+static void propose_root(GArray *roots, const struct vmsa_stage1 *stage1)
 {
-	for (guint i = 0; i < p->roots->len; i++) {
-		if (g_array_index(p->roots, struct vmsa_stage1, i).ttbr1 == stage1->ttbr1)
+	for (guint i = 0; i < roots->len; i++) {
+		if (g_array_index(roots, struct vmsa_stage1, i).ttbr1 == stage1->ttbr1)
 			return;
 	}
-	g_array_append_vals(p->roots, stage1, 1);
+	g_array_append_vals(roots, stage1, 1);
 }
 
-static void propose_slide(struct proposals *p, uint64_t slide)
+static void propose_slide(GArray *slides, uint64_t slide)
 {
-	for (guint i = 0; i < p->slides->len; i++) {
-		if (g_array_index(p->slides, uint64_t, i) == slide)
+	for (guint i = 0; i < slides->len; i++) {
+		if (g_array_index(slides, uint64_t, i) == slide)
 			return;
 	}
-	g_array_append_vals(p->slides, &slide, 1);
+	g_array_append_vals(slides, &slide, 1);
 }
 
 /* The ASID, and CnP in bit 0, are no part of the table's address. */
@@ -44,43 +38,58 @@ static uint64_t without_asid(uint64_t ttbr)
 /* While user code runs under KPTI, TTBR1 is tramp_pg_dir. The linker script puts it
  * one page before reserved_pg_dir, and that one before swapper_pg_dir, so that either
  * symbol tells the distance; without both the pages in between are 4 KiB long. */
-static void propose_behind_trampoline(struct proposals *p, const struct vmsa_stage1 *stage1,
-                                      struct symbols *symbols, uint64_t swapper)
+static void propose_behind_trampoline(GArray *roots, const struct vmsa_stage1 *stage1,
+                                      struct symbols *symbols)
 {
 	struct vmsa_stage1 behind = *stage1;
-	uint64_t neighbour;
+	uint64_t swapper, neighbour;
 	uint64_t page_bytes = (stage1->tcr >> 30 & 3) == 3   ? 65536
 	                      : (stage1->tcr >> 30 & 3) == 1 ? 16384
 	                                                     : 4096;
 	uint64_t distance = 2 * page_bytes;
 
-	if (symbols_address(symbols, "tramp_pg_dir", &neighbour))
+	if (symbols == NULL || !symbols_address(symbols, "swapper_pg_dir", &swapper))
+		distance = 2 * page_bytes;
+	else if (symbols_address(symbols, "tramp_pg_dir", &neighbour))
 		distance = swapper - neighbour;
 	else if (symbols_address(symbols, "reserved_pg_dir", &neighbour))
 		distance = swapper - neighbour + page_bytes;
 	behind.ttbr1 += distance;
-	propose_root(p, &behind);
+	propose_root(roots, &behind);
 }
 
-static void collect(struct proposals *p, const struct machine *machine, struct symbols *symbols)
+GArray *linux_propose_roots(const struct machine *machine, struct symbols *symbols)
 {
-	uint64_t swapper, vectors, vbar;
-	gboolean kpti = symbols_address(symbols, "swapper_pg_dir", &swapper);
+	GArray *roots = g_array_new(FALSE, FALSE, sizeof(struct vmsa_stage1));
 
-	propose_slide(p, 0);
+	for (guint i = 0; i < machine->vcpus->len; i++) {
+		struct vmsa_stage1 stage1;
+
+		if (!vcpu_stage1(g_ptr_array_index(machine->vcpus, i), &stage1) ||
+		    !stage1.enabled || (stage1.tcr >> 23 & 1) != 0)
+			continue;
+		stage1.ttbr1 = without_asid(stage1.ttbr1);
+		propose_root(roots, &stage1);
+	}
+	for (guint i = 0, n = roots->len; i < n; i++) {
+		struct vmsa_stage1 stage1 = g_array_index(roots, struct vmsa_stage1, i);
+
+		propose_behind_trampoline(roots, &stage1, symbols);
+	}
+	return roots;
+}
+
+static void propose_slides(GArray *slides, const struct machine *machine, struct symbols *symbols)
+{
+	uint64_t vectors, vbar;
+
+	propose_slide(slides, 0);
 	for (guint i = 0; i < machine->vcpus->len; i++) {
 		const struct vcpu *vcpu = g_ptr_array_index(machine->vcpus, i);
-		struct vmsa_stage1 stage1;
 
 		if (symbols_address(symbols, "vectors", &vectors) &&
 		    register_set_get(&vcpu->registers, "VBAR_EL1", &vbar))
-			propose_slide(p, vbar - vectors);
-		if (!vcpu_stage1(vcpu, &stage1) || !stage1.enabled)
-			continue;
-		stage1.ttbr1 = without_asid(stage1.ttbr1);
-		propose_root(p, &stage1);
-		if (kpti)
-			propose_behind_trampoline(p, &stage1, symbols, swapper);
+			propose_slide(slides, vbar - vectors);
 	}
 }
 
@@ -149,11 +158,11 @@ static gboolean try_mapping(gpointer data, const struct mapping *mapping)
 	return search->found->banner == NULL;
 }
 
-static gboolean try_root(struct space *space, const struct proposals *p, const struct words *words,
+static gboolean try_root(struct space *space, const GArray *slides, const struct words *words,
                          struct linux_place *found)
 {
-	for (guint i = 0; i < p->slides->len && found->banner == NULL; i++) {
-		found->slide = g_array_index(p->slides, uint64_t, i);
+	for (guint i = 0; i < slides->len && found->banner == NULL; i++) {
+		found->slide = g_array_index(slides, uint64_t, i);
 		found->banner = read_banner(space, words, found->slide);
 	}
 	return found->banner != NULL;
@@ -184,38 +193,34 @@ gboolean linux_find(struct machine *machine, struct pagecache *cache, struct ima
                     struct linux_place *out, GError **error)
 {
 	struct symbols *symbols = image_symbols(image, error);
-	struct proposals p;
+	g_autoptr(GArray) roots = NULL;
+	g_autoptr(GArray) slides = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	struct linux_place found = { 0 };
 	struct words words;
-	guint n_roots;
 
 	if (symbols == NULL)
 		return FALSE;
-	p.roots = g_array_new(FALSE, FALSE, sizeof(struct vmsa_stage1));
-	p.slides = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-	collect(&p, machine, symbols);
+	roots = linux_propose_roots(machine, symbols);
+	propose_slides(slides, machine, symbols);
 	find_words(&words, image, symbols);
-	n_roots = p.roots->len;
 	/* The cheap questions to all roots first, then the search through the tables. */
-	for (guint i = 0; i < 2 * n_roots && found.banner == NULL; i++) {
+	for (guint i = 0; i < 2 * roots->len && found.banner == NULL; i++) {
 		const struct vmsa_stage1 *root =
-			&g_array_index(p.roots, struct vmsa_stage1, i % n_roots);
+			&g_array_index(roots, struct vmsa_stage1, i % roots->len);
 
 		found.kernel = space_for(machine, cache, root);
-		if (!(i < n_roots ? try_root(found.kernel, &p, &words, &found)
-		                  : search_root(found.kernel, symbols, &words, &found)))
+		if (!(i < roots->len ? try_root(found.kernel, slides, &words, &found)
+		                     : search_root(found.kernel, symbols, &words, &found)))
 			g_clear_pointer(&found.kernel, space_free);
 	}
-	g_array_unref(p.roots);
-	g_array_unref(p.slides);
 	if (found.banner != NULL) {
 		*out = found;
 		return TRUE;
 	}
 	g_set_error(error, OS_ERROR, OS_ERROR_NOT_FOUND,
-	            n_roots == 0 ? "no vCPU of %s has its MMU on: the kernel is not up yet"
-	                         : "%s maps no kernel that matches its symbols (no banner where "
-	                           "they have it): is it of this build?",
+	            roots->len == 0 ? "no vCPU of %s has its MMU on: the kernel is not up yet"
+	                            : "%s maps no kernel that matches its symbols (no banner where "
+	                              "they have it): is it of this build?",
 	            machine->name);
 	return FALSE;
 }

@@ -178,8 +178,16 @@ char *linux_log(struct guest_os *os, struct machine *machine, GError **error)
 	uint64_t prb;
 
 	(void)os;
-	if (!program_has(&machine->program, "prb"))
-		return read_records(machine, error);
+	if (!program_has(&machine->program, "prb")) {
+		if (program_has(&machine->program, "log_first_idx"))
+			return read_records(machine, error);
+		g_set_error(error, OS_ERROR, OS_ERROR_SYMBOLS,
+		            "the symbols of %s do not say where its log is (no 'prb', no "
+		            "'log_first_idx'): a kernel built without CONFIG_KALLSYMS_ALL names no "
+		            "data; give it the symbols of its debug package",
+		            machine->name);
+		return NULL;
+	}
 	if (!program_read_variable(&machine->program, "prb", 8, &prb, error))
 		return NULL;
 	return read_ring(machine, prb, error);

@@ -47,6 +47,11 @@ struct linux_place {
 gboolean linux_find(struct machine *machine, struct pagecache *cache, struct image *image,
                     struct linux_place *out, GError **error);
 
+/* Root tables of the upper half that are worth a try: what the vCPUs' TTBR1_EL1 say,
+ * then what lies behind a KPTI trampoline. New array of struct vmsa_stage1. `symbols`
+ * may be NULL. */
+GArray *linux_propose_roots(const struct machine *machine, struct symbols *symbols);
+
 gboolean linux_saved_registers(struct guest_os *os, struct machine *machine,
                                const struct task *task, struct register_set *kernel,
                                struct register_set *user, GError **error);

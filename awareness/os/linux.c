@@ -1,5 +1,7 @@
 #include "awareness/os/linux-private.h"
 
+#include "awareness/os/linux-discover.h"
+
 #include <string.h>
 
 static const struct field task_fields[] = {
@@ -300,24 +302,22 @@ static char *name_from(const char *banner)
 	return g_strdup_printf("Linux %s", words[2]);
 }
 
-gboolean linux_attach(struct machine *machine, struct pagecache *cache, struct image *image,
-                      GError **error)
+/* Takes `place`. */
+static gboolean attach_at(struct machine *machine, struct image *image, struct linux_place *place,
+                          GError **error)
 {
-	struct linux_place place;
 	struct program program;
 	struct linux_os *self;
 
-	if (!linux_find(machine, cache, image, &place, error))
-		return FALSE;
-	if (!program_init(&program, image, place.kernel, place.slide, error)) {
-		space_free(place.kernel);
-		g_free(place.banner);
+	if (!program_init(&program, image, place->kernel, place->slide, error)) {
+		space_free(place->kernel);
+		g_free(place->banner);
 		return FALSE;
 	}
 	self = g_new0(struct linux_os, 1);
 	self->os = (struct guest_os) {
-		.name = name_from(place.banner),
-		.banner = place.banner,
+		.name = name_from(place->banner),
+		.banner = place->banner,
 		.list_tasks = list_tasks,
 		.current = linux_current,
 		.saved_registers = linux_saved_registers,
@@ -326,7 +326,7 @@ gboolean linux_attach(struct machine *machine, struct pagecache *cache, struct i
 		.free = linux_os_free,
 	};
 	space_free(machine->kernel);
-	machine->kernel = place.kernel;
+	machine->kernel = place->kernel;
 	machine->program = program;
 	machine->has_program = TRUE;
 	machine->kind = MACHINE_KIND_LINUX;
@@ -335,6 +335,34 @@ gboolean linux_attach(struct machine *machine, struct pagecache *cache, struct i
 		return FALSE;
 	}
 	machine->os = &self->os;
+	return TRUE;
+}
+
+gboolean linux_attach(struct machine *machine, struct pagecache *cache, struct image *image,
+                      GError **error)
+{
+	struct linux_place place;
+
+	return linux_find(machine, cache, image, &place, error) &&
+	       attach_at(machine, image, &place, error);
+}
+
+gboolean linux_attach_unknown(struct machine *machine, struct pagecache *cache,
+                              struct symbol_cache *remembered, struct image **image, GError **error)
+{
+	struct discovery found;
+	struct linux_place place = { 0 };
+
+	if (!linux_discover(machine, cache, remembered, &found, error))
+		return FALSE;
+	place.kernel = found.kernel;
+	place.banner = found.banner;
+	if (!attach_at(machine, found.image, &place, error)) {
+		machine->has_program = FALSE;
+		image_free(found.image);
+		return FALSE;
+	}
+	*image = found.image;
 	return TRUE;
 }
 

@@ -15,6 +15,15 @@
 gboolean linux_attach(struct machine *machine, struct pagecache *cache, struct image *image,
                       GError **error);
 
+struct symbol_cache;
+
+/* The same with nothing given: symbols and types come from the guest's own memory
+ * (linux-discover.h). The image that was found is *image, the caller's, and must
+ * outlive the machine. */
+gboolean linux_attach_unknown(struct machine *machine, struct pagecache *cache,
+                              struct symbol_cache *remembered, struct image **image,
+                              GError **error);
+
 /* The address space of a process: its own root table below, the kernel's above. The
  * caller frees it. Errors: OS_ERROR_UNSUPPORTED for kernel threads. */
 struct space *linux_process_space(struct machine *machine, const struct task *task, GError **error);
