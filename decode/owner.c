@@ -66,14 +66,14 @@ static void owner_switch(struct owner_tracker *self, const struct row_owner *own
                          const struct stream_position *position)
 {
 	struct stream_position begin = *position;
+	const gboolean goes_on = self->has_open && self->open.gap_reason == NULL;
 
-	if (self->has_open && gap_reason == NULL && self->open.gap_reason == NULL) {
-		if (owner_equal(owner, &self->open.owner))
-			return;
-		if (self->open.begin.p0 == position->p0) {
-			begin = self->open.begin;
-			self->has_open = FALSE;
-		}
+	if (goes_on && gap_reason == NULL && owner_equal(owner, &self->open.owner))
+		return;
+	if (goes_on && self->open.begin.p0 == position->p0 &&
+	    (gap_reason == NULL || self->open.begin.sequence == position->sequence)) {
+		begin = self->open.begin;
+		self->has_open = FALSE;
 	}
 	owner_close(self, &begin);
 	self->open = (struct owner_segment) {
@@ -208,9 +208,10 @@ static void owner_context(struct owner_tracker *self, const struct trace_event *
 		 * followed by EVENT_SYNC or EVENT_TRACE_ON before any context. */
 		return;
 	case OWNER_STATE_EXCEPTION:
-		/* Of the interrupted code: it changed just before the exception. */
+		/* Of the interrupted code: it changed just before the exception. Where the
+		 * handler brings no context of its own, it goes on with this one. */
 		self->exception.from = owner;
-		owner_switch(self, &owner, NULL, CERTAINTY_TRACED, &position);
+		owner_switch(self, &owner, NULL, CERTAINTY_TRACED, &self->exception.position);
 		return;
 	case OWNER_STATE_HANDLER:
 		position = self->exception.position;

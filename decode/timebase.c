@@ -78,7 +78,11 @@ static gint64 ticks_to_ns(const struct timebase_config *config, guint64 ticks)
 	const guint64 difference = ticks - config->reference_ticks;
 	const guint unused_bits = 64 - config->timestamp_bits;
 	const gint64 relative = (gint64)(difference << unused_bits) >> unused_bits;
-	const __int128_t ns = (__int128_t)relative * 1000000000 / (gint64)config->timestamp_hz;
+	const __int128_t reference = config->reference_ticks;
+	const __int128_t hz = (gint64)config->timestamp_hz;
+	/* Rounded from tick 0 on, so that the reference moves no difference. */
+	const __int128_t ns =
+		(reference + relative) * 1000000000 / hz - reference * 1000000000 / hz;
 
 	return (gint64)CLAMP(ns, G_MININT64 / 4, G_MAXINT64 / 4);
 }
@@ -254,6 +258,16 @@ static double calibrate(const struct timebase *self)
 	return rate_quantile(with_gaps, 0.05);
 }
 
+/* A rate from the data, so coarse that a little bad trace does not change it: cycles
+ * have a true rate (steps of 0.1 %), P0 elements none that is worth more than its
+ * magnitude (steps of 19 %). */
+static double coarse_rate(double rate, gboolean is_cycles)
+{
+	const double steps = is_cycles ? 710 : 4; /* in a doubling */
+
+	return rate > 0 ? exp2(round(log2(rate) * steps) / steps) : 0;
+}
+
 static void settle_rate(struct timebase *self)
 {
 	const struct timebase_config *config = &self->config;
@@ -266,7 +280,7 @@ static void settle_rate(struct timebase *self)
 	} else if (config->basis == TIME_BASIS_CYCLES) {
 		self->ns_per_work = 1;
 	} else {
-		self->ns_per_work = calibrate(self);
+		self->ns_per_work = coarse_rate(calibrate(self), self->clock->has_cycles);
 		self->calibrated = TRUE;
 	}
 }
