@@ -7,6 +7,7 @@ enum {
 	FEED_BYTES = 1024,
 	ASYNC_ZEROS = 11, /* then 0x80: Arm IHI 0064, Alignment Synchronization packet */
 	ASYNC_BYTES = ASYNC_ZEROS + 1,
+	CONFIG_CYCLES = 1 << 4, /* TRCCONFIGR.CCI */
 };
 
 /* Where the stream stands between the bytes and the one who listens. */
@@ -31,6 +32,10 @@ struct engine_etm4 {
 	guint64 p0;
 	guint addresses_wanted; /* how many of the next addresses matter */
 	gboolean has_vmid, has_context_id;
+	gboolean may_count_cycles;  /* TRCCONFIGR.CCI */
+	gboolean counts_cycles;     /* ... and the last trace info said so */
+	gboolean whole_context_due; /* a trace info came, no context since */
+	guint64 timestamp;          /* the last one; 0 from a trace info on */
 };
 
 static void etm4_emit(struct engine_etm4 *self, struct trace_event *event, guint64 offset)
@@ -64,6 +69,13 @@ static void etm4_lose(struct engine_etm4 *self, enum trace_event_kind kind, cons
 
 static struct trace_context etm4_context(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet)
 {
+	/* The first context after a trace info is whole: what it lacks is not traced, and
+	 * was damage where it stood before. */
+	if (self->whole_context_due) {
+		self->has_vmid = FALSE;
+		self->has_context_id = FALSE;
+		self->whole_context_due = FALSE;
+	}
 	if (packet->context.updated_v)
 		self->has_vmid = TRUE;
 	if (packet->context.updated_c)
@@ -121,6 +133,18 @@ static void etm4_exception_packet(struct engine_etm4 *self, const ocsd_etmv4_i_p
 	self->addresses_wanted = 2;
 }
 
+/* A timestamp packet changes the lowest bits of the one before; after a trace info it is
+ * whole (Arm IHI 0064, Trace Info packet). OpenCSD goes on with the old upper bits there,
+ * and with them with old damage. */
+static guint64 etm4_timestamp(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet)
+{
+	const guint bits = packet->ts.bits_changed;
+	const guint64 changed = bits >= 64 ? G_MAXUINT64 : (G_GUINT64_CONSTANT(1) << bits) - 1;
+
+	self->timestamp = (self->timestamp & ~changed) | (packet->ts.timestamp & changed);
+	return self->timestamp;
+}
+
 static void etm4_time_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet,
                              guint64 offset)
 {
@@ -128,8 +152,8 @@ static void etm4_time_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *p
 
 	if (packet->type == ETM4_PKT_I_TIMESTAMP) {
 		event.kind = EVENT_TIMESTAMP;
-		event.timestamp.ticks = packet->ts.timestamp;
-		event.timestamp.has_cycles = packet->pkt_valid.bits.cc_valid;
+		event.timestamp.ticks = etm4_timestamp(self, packet);
+		event.timestamp.has_cycles = packet->pkt_valid.bits.cc_valid && self->counts_cycles;
 		event.timestamp.cycles = packet->cycle_count;
 	} else {
 		event.cycles.count = packet->pkt_valid.bits.cc_valid ? packet->cycle_count : 0;
@@ -208,9 +232,17 @@ static void etm4_synced_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt 
 	}
 }
 
-static const char *bad_packet(const ocsd_etmv4_i_pkt *packet)
+/* Why a packet is none, or NULL. A cycle count where none are traced is garbage too, which the
+ * packet processor lets through. */
+static const char *bad_packet(const struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet)
 {
 	switch ((int)packet->type) {
+	case ETM4_PKT_I_CCNT_F1:
+	case ETM4_PKT_I_CCNT_F2:
+	case ETM4_PKT_I_CCNT_F3:
+		if (self->state != STATE_SYNC || self->counts_cycles)
+			return NULL;
+		return "packet-not-in-this-configuration";
 	case ETM4_PKT_I_BAD_SEQUENCE:
 		return "bad-sequence";
 	case ETM4_PKT_I_BAD_TRACEMODE:
@@ -247,7 +279,7 @@ static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation, ocs
 	offset = opencsd_tree_offset(&self->tree, index);
 	self->packet_end = opencsd_tree_position(&self->tree, index) + n_bytes;
 	self->packet_was_async = packet->type == ETM4_PKT_I_ASYNC;
-	bad = bad_packet(packet);
+	bad = bad_packet(self, packet);
 	if (bad != NULL) {
 		etm4_lose(self, EVENT_BAD_DATA, bad, offset);
 	} else if (packet->type == ETM4_PKT_I_NOTSYNC) {
@@ -260,6 +292,9 @@ static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation, ocs
 			return;
 		self->state = STATE_SYNC;
 		self->said_why = FALSE;
+		self->counts_cycles = self->may_count_cycles && packet->trace_info.bits.cc_enabled;
+		self->whole_context_due = TRUE;
+		self->timestamp = 0;
 		etm4_emit_kind(self, EVENT_SYNC, self->async_offset);
 	} else if (self->state == STATE_SYNC) {
 		etm4_synced_packet(self, packet, offset);
@@ -378,6 +413,7 @@ struct engine *engine_opencsd_etm4_new(const struct snapshot_device *device, tra
 
 	self->base.class = &class;
 	self->emit = emit;
+	self->may_count_cycles = (config.reg_configr & CONFIG_CYCLES) != 0;
 	self->user_data = user_data;
 	if (!opencsd_tree_init(&self->tree, OCSD_BUILTIN_DCD_ETMV4I, 0, &config, etm4_packet, self,
 	                       error))

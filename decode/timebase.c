@@ -8,6 +8,11 @@ enum {
 	 * rest is no time. */
 	ABSURD_JUMP = 10000,
 	ABSURD_JUMP_NS = 1000000000,
+	/* Without cycle counts nothing says how long traced code took between a timestamp
+	 * and a gap: a P0 element (a branch in some six instructions) every 4 ns is taken,
+	 * never more than there is, and the uncertainty is the whole stretch. Between two
+	 * timestamps without a gap this is not used. */
+	ASSUMED_NS_PER_P0 = 4,
 	/* Calibration uses stretches of at least so many ticks where there are any. */
 	CALIBRATION_TICKS = 64,
 };
@@ -87,23 +92,24 @@ static gint64 ticks_to_ns(const struct timebase_config *config, guint64 ticks)
 	return (gint64)CLAMP(ns, G_MININT64 / 4, G_MAXINT64 / 4);
 }
 
-/* Marks the longest non-descending subsequence of the anchors' times (patience
- * sorting): what is not in it ran backward or jumped and came back. */
-static void keep_longest_run(const struct timebase *self, gboolean *keep)
+/* Marks the longest non-descending subsequence of the n anchors in `chosen` (indexes,
+ * ascending) by time (patience sorting): what is not in it ran backward or jumped and
+ * came back. */
+static void keep_longest_run(const struct timebase *self, const guint *chosen, guint n,
+                             gboolean *keep)
 {
-	const guint n = self->anchors->len;
-	g_autofree guint *tails = g_new(guint, n);
-	g_autofree guint *previous = g_new(guint, n);
+	g_autofree guint *tails = g_new(guint, n + 1);
+	g_autofree guint *previous = g_new(guint, n + 1);
 	guint n_tails = 0;
 
 	for (guint i = 0; i < n; i++) {
-		const gint64 time_ns = anchor_at(self, i)->time_ns;
+		const gint64 time_ns = anchor_at(self, chosen[i])->time_ns;
 		guint low = 0, high = n_tails;
 
 		while (low < high) {
 			const guint middle = low + (high - low) / 2;
 
-			if (anchor_at(self, tails[middle])->time_ns <= time_ns)
+			if (anchor_at(self, chosen[tails[middle]])->time_ns <= time_ns)
 				low = middle + 1;
 			else
 				high = middle;
@@ -114,7 +120,64 @@ static void keep_longest_run(const struct timebase *self, gboolean *keep)
 	}
 	for (guint i = n_tails > 0 ? tails[n_tails - 1] : G_MAXUINT; i != G_MAXUINT;
 	     i = previous[i])
-		keep[i] = TRUE;
+		keep[chosen[i]] = TRUE;
+}
+
+/* The first timestamp after each synchronisation is whole, not an update of the one
+ * before it: no damage before that point reaches it. Indexes of these, in order. */
+static GArray *whole_timestamps(const struct timebase *self)
+{
+	const GArray *syncs = self->clock->syncs;
+	GArray *whole = g_array_new(FALSE, FALSE, sizeof(guint));
+	guint next = 0;
+
+	for (guint i = 0; i < self->anchors->len; i++) {
+		const guint64 sequence = anchor_at(self, i)->position.sequence;
+		gboolean passed = FALSE;
+
+		while (next < syncs->len && g_array_index(syncs, guint64, next) < sequence) {
+			passed = TRUE;
+			next++;
+		}
+		if (passed)
+			g_array_append_val(whole, i);
+	}
+	return whole;
+}
+
+/* Between two whole timestamps that are kept, what fits between them. */
+static void keep_between(const struct timebase *self, guint first, guint end, gint64 lowest_ns,
+                         gint64 highest_ns, gboolean *keep)
+{
+	g_autofree guint *chosen = g_new(guint, end - first + 1);
+	guint n = 0;
+
+	for (guint i = first; i < end; i++) {
+		const gint64 time_ns = anchor_at(self, i)->time_ns;
+
+		if (time_ns >= lowest_ns && time_ns <= highest_ns)
+			chosen[n++] = i;
+	}
+	keep_longest_run(self, chosen, n, keep);
+}
+
+static void keep_plausible(const struct timebase *self, gboolean *keep)
+{
+	g_autoptr(GArray) whole = whole_timestamps(self);
+	gint64 lowest_ns = G_MININT64;
+	guint first = 0;
+
+	keep_longest_run(self, (const guint *)(gpointer)whole->data, whole->len, keep);
+	for (guint k = 0; k < whole->len; k++) {
+		const guint i = g_array_index(whole, guint, k);
+
+		if (!keep[i])
+			continue;
+		keep_between(self, first, i, lowest_ns, anchor_at(self, i)->time_ns, keep);
+		lowest_ns = anchor_at(self, i)->time_ns;
+		first = i + 1;
+	}
+	keep_between(self, first, self->anchors->len, lowest_ns, G_MAXINT64, keep);
 }
 
 static void drop_unmarked(struct timebase *self, const gboolean *keep)
@@ -166,7 +229,7 @@ static void settle_anchors(struct timebase *self)
 
 	for (guint i = 0; i < self->anchors->len; i++)
 		anchor_at(self, i)->time_ns = ticks_to_ns(&self->config, anchor_at(self, i)->ticks);
-	keep_longest_run(self, keep);
+	keep_plausible(self, keep);
 	drop_unmarked(self, keep);
 	drop_absurd_side(self);
 }
@@ -238,33 +301,24 @@ static GArray *gather_rates(const struct timebase *self, gint64 shortest_ns, gbo
 	return rates;
 }
 
-/* Halts only ever make a stretch longer than its cycles, so the true rate is near the
- * lowest; the lower quartile by cycles stays clear of rounding at both ends. P0
- * elements have no fixed rate: their median serves where a gap or an end leaves
- * nothing better. */
-static double calibrate(const struct timebase *self)
+/* Nanoseconds a cycle. Halts and gaps only ever make a stretch longer than its cycles, so
+ * the true rate is near the lowest; the lower quartile by cycles stays clear of rounding
+ * at both ends. In steps of 0.1 %, so that a little bad trace does not move it. */
+static double calibrate_cycles(const struct timebase *self)
 {
 	const gint64 tick_ns = (gint64)(1000000000 / self->config.timestamp_hz) + 1;
-	const double share = self->clock->has_cycles ? 0.25 : 0.5;
+	const double steps = 710; /* in a doubling */
 	g_autoptr(GArray) long_ones = gather_rates(self, CALIBRATION_TICKS * tick_ns, FALSE);
 	g_autoptr(GArray) all = gather_rates(self, 0, FALSE);
 	g_autoptr(GArray) with_gaps = gather_rates(self, 0, TRUE);
+	double rate;
 
 	if (long_ones->len > 0)
-		return rate_quantile(long_ones, share);
-	if (all->len > 0)
-		return rate_quantile(all, share);
-	/* Every stretch has a gap in it and can only be shorter than it looks. */
-	return rate_quantile(with_gaps, 0.05);
-}
-
-/* A rate from the data, so coarse that a little bad trace does not change it: cycles
- * have a true rate (steps of 0.1 %), P0 elements none that is worth more than its
- * magnitude (steps of 19 %). */
-static double coarse_rate(double rate, gboolean is_cycles)
-{
-	const double steps = is_cycles ? 710 : 4; /* in a doubling */
-
+		rate = rate_quantile(long_ones, 0.25);
+	else if (all->len > 0)
+		rate = rate_quantile(all, 0.25);
+	else
+		rate = rate_quantile(with_gaps, 0.05);
 	return rate > 0 ? exp2(round(log2(rate) * steps) / steps) : 0;
 }
 
@@ -279,9 +333,11 @@ static void settle_rate(struct timebase *self)
 		self->ns_per_work = 1e9 / (double)config->core_hz;
 	} else if (config->basis == TIME_BASIS_CYCLES) {
 		self->ns_per_work = 1;
-	} else {
-		self->ns_per_work = coarse_rate(calibrate(self), self->clock->has_cycles);
+	} else if (self->clock->has_cycles) {
+		self->ns_per_work = calibrate_cycles(self);
 		self->calibrated = TRUE;
+	} else {
+		self->ns_per_work = ASSUMED_NS_PER_P0;
 	}
 }
 
