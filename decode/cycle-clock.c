@@ -23,10 +23,11 @@ static struct cycle_knot *knot_at(const struct cycle_clock *self, guint i)
 
 static void cycle_clock_knot(struct cycle_clock *self, guint64 p0, gboolean is_count)
 {
-	const struct cycle_knot knot = { self->sequence, p0, self->total_cycles, is_count };
+	struct cycle_knot knot = { self->sequence, p0, self->total_cycles, is_count };
 	struct cycle_knot *last = knot_at(self, self->knots->len - 1);
 
 	if (!self->touched && (last->p0 == p0 || !self->touched_before)) {
+		knot.is_count |= last->p0 == p0 && last->is_count;
 		*last = knot;
 	} else {
 		g_array_append_val(self->knots, knot);
@@ -115,6 +116,7 @@ guint64 cycle_clock_at(const struct cycle_clock *self, const struct stream_posit
 struct mark_bounds {
 	guint64 low, high;
 	gboolean has_low; /* no synchronisation between the count below and the mark */
+	guint64 guess;    /* backward from the count above, at the rate of the stretch after it */
 };
 
 /* The sequence of the latest synchronisation before `sequence`, 0 where there is none. */
@@ -133,19 +135,43 @@ static guint64 sync_before(const struct cycle_clock *self, guint64 sequence)
 	return low > 0 ? g_array_index(self->syncs, guint64, low - 1) : 0;
 }
 
+/* Cycles at p0, from the counts after it alone: what stands before a synchronisation is
+ * not asked. `above` is the index of the first knot past p0. */
+static guint64 backward_guess(const struct cycle_clock *self, guint above, guint64 p0)
+{
+	const struct cycle_knot *first, *second;
+	guint64 back;
+
+	if (above >= self->knots->len)
+		return self->total_cycles;
+	first = knot_at(self, above);
+	for (above++; above < self->knots->len && knot_at(self, above)->p0 == first->p0;)
+		above++;
+	if (above == self->knots->len || p0 >= first->p0)
+		return first->cycles;
+	second = knot_at(self, above);
+	back = (guint64)((__uint128_t)(second->cycles - first->cycles) * (first->p0 - p0) /
+	                 (second->p0 - first->p0));
+	return first->cycles - MIN(back, first->cycles);
+}
+
 static struct mark_bounds bounds_of(const struct cycle_clock *self,
                                     const struct stream_position *position)
 {
 	const guint low = knot_before(self, position->sequence);
 	const struct cycle_knot *knot = knot_at(self, low);
+	/* Nothing from before a synchronisation counts. */
+	const gboolean has_low =
+		knot->is_count && knot->sequence >= sync_before(self, position->sequence);
 	/* No P0 element since the count: the timestamp is of the very element counted. */
-	const gboolean counted = low + 1 == self->knots->len || knot->p0 == position->p0;
+	const gboolean counted =
+		low + 1 == self->knots->len || (has_low && knot->p0 == position->p0);
 
 	return (struct mark_bounds) {
 		.low = knot->cycles,
 		.high = counted ? knot->cycles : knot_at(self, low + 1)->cycles,
-		.has_low =
-			knot->is_count && knot->sequence >= sync_before(self, position->sequence),
+		.has_low = has_low,
+		.guess = backward_guess(self, low + 1, position->p0),
 	};
 }
 
@@ -157,6 +183,7 @@ struct refine_run {
 	guint64 base_cycles; /* the first mark's upper bound */
 	gint64 low, high;    /* offsets that fit */
 	gboolean has_low;
+	gint64 guess; /* the first mark's */
 };
 
 static gint64 elapsed_cycles(const struct refine_run *run, gint64 time_ns, double cycles_per_ns)
@@ -195,13 +222,14 @@ static struct refine_run run_begin(gsize first, const struct cycle_mark *mark,
 		.base_cycles = bounds->high,
 		.low = G_MININT64 / 2,
 		.high = G_MAXINT64 / 2,
+		.guess = (gint64)(bounds->guess - bounds->high),
 	};
 }
 
 /* All offsets between the bounds fit equally well: the middle one errs least. */
 static gint64 run_offset(const struct refine_run *run)
 {
-	return run->has_low ? run->low + (run->high - run->low) / 2 : run->high;
+	return run->has_low ? run->low + (run->high - run->low) / 2 : MIN(run->guess, run->high);
 }
 
 static void run_settle(const struct refine_run *run, const struct cycle_mark *marks,

@@ -123,6 +123,40 @@ static void keep_longest_run(const struct timebase *self, const guint *chosen, g
 		keep[chosen[i]] = TRUE;
 }
 
+/* A corrupt timestamp can stand far ahead of or behind all others without running
+ * backward: one jump that dwarfs everything else splits the marked ones of `chosen`, and
+ * the smaller side is unmarked. */
+static void unmark_absurd_side(const struct timebase *self, const guint *chosen, guint n,
+                               gboolean *keep)
+{
+	g_autofree guint *marked = g_new(guint, n + 1);
+	gint64 longest_ns = 0, total_ns;
+	guint n_marked = 0, at = 0;
+
+	for (guint i = 0; i < n; i++) {
+		if (keep[chosen[i]])
+			marked[n_marked++] = chosen[i];
+	}
+	if (n_marked < 3)
+		return;
+	for (guint i = 1; i < n_marked; i++) {
+		const gint64 jump_ns = anchor_at(self, marked[i])->time_ns -
+		                       anchor_at(self, marked[i - 1])->time_ns;
+
+		if (jump_ns > longest_ns) {
+			longest_ns = jump_ns;
+			at = i;
+		}
+	}
+	total_ns = anchor_at(self, marked[n_marked - 1])->time_ns -
+	           anchor_at(self, marked[0])->time_ns;
+	if (longest_ns < ABSURD_JUMP_NS || longest_ns / ABSURD_JUMP <= total_ns - longest_ns ||
+	    at == n_marked - at)
+		return;
+	for (guint i = 0; i < n_marked; i++)
+		keep[marked[i]] = (i < at) == (at > n_marked - at);
+}
+
 /* The first timestamp after each synchronisation is whole, not an update of the one
  * before it: no damage before that point reaches it. Indexes of these, in order. */
 static GArray *whole_timestamps(const struct timebase *self)
@@ -159,6 +193,9 @@ static void keep_between(const struct timebase *self, guint first, guint end, gi
 			chosen[n++] = i;
 	}
 	keep_longest_run(self, chosen, n, keep);
+	/* Whole timestamps on both sides leave no room for a jump. */
+	if (lowest_ns == G_MININT64 || highest_ns == G_MAXINT64)
+		unmark_absurd_side(self, chosen, n, keep);
 }
 
 static void keep_plausible(const struct timebase *self, gboolean *keep)
@@ -168,6 +205,7 @@ static void keep_plausible(const struct timebase *self, gboolean *keep)
 	guint first = 0;
 
 	keep_longest_run(self, (const guint *)(gpointer)whole->data, whole->len, keep);
+	unmark_absurd_side(self, (const guint *)(gpointer)whole->data, whole->len, keep);
 	for (guint k = 0; k < whole->len; k++) {
 		const guint i = g_array_index(whole, guint, k);
 
@@ -192,37 +230,6 @@ static void drop_unmarked(struct timebase *self, const gboolean *keep)
 	g_array_set_size(self->anchors, kept);
 }
 
-/* A corrupt timestamp can stand far ahead of or behind all others without running
- * backward: one jump that dwarfs everything else splits the anchors, and the smaller
- * side goes. */
-static void drop_absurd_side(struct timebase *self)
-{
-	const guint n = self->anchors->len;
-	gint64 longest_ns = 0, total_ns;
-	guint at = 0;
-
-	if (n < 3)
-		return;
-	for (guint i = 1; i < n; i++) {
-		const gint64 jump_ns =
-			anchor_at(self, i)->time_ns - anchor_at(self, i - 1)->time_ns;
-
-		if (jump_ns > longest_ns) {
-			longest_ns = jump_ns;
-			at = i;
-		}
-	}
-	total_ns = anchor_at(self, n - 1)->time_ns - anchor_at(self, 0)->time_ns;
-	if (longest_ns < ABSURD_JUMP_NS || longest_ns / ABSURD_JUMP <= total_ns - longest_ns ||
-	    at == n - at)
-		return;
-	self->dropped_anchors += MIN(at, n - at);
-	if (at < n - at)
-		g_array_remove_range(self->anchors, 0, at);
-	else
-		g_array_set_size(self->anchors, at);
-}
-
 static void settle_anchors(struct timebase *self)
 {
 	g_autofree gboolean *keep = g_new0(gboolean, self->anchors->len + 1);
@@ -231,7 +238,6 @@ static void settle_anchors(struct timebase *self)
 		anchor_at(self, i)->time_ns = ticks_to_ns(&self->config, anchor_at(self, i)->ticks);
 	keep_plausible(self, keep);
 	drop_unmarked(self, keep);
-	drop_absurd_side(self);
 }
 
 /* How many gaps ended at or before this place in the stream. */
