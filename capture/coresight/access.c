@@ -98,20 +98,26 @@ gboolean access_read(struct access *self, guint component, guint16 reg, const ch
 	return TRUE;
 }
 
-static gboolean raw_write(struct access *self, guint component, guint16 reg, const char *name,
-                          guint32 value, GError **error)
+gboolean access_poke(struct access *self, guint component, guint16 reg, const char *name,
+                     guint32 value, GError **error)
 {
 	GError *cause = NULL;
 
 	if (given_up(self, "writing", component, name, error))
 		return FALSE;
-	g_string_append_printf(self->log, "%s.%s %03X = %08X\n",
-	                       board_component(self->board, component)->name, name, reg, value);
 	if (!link_write32(self->link, LINK_SPACE_DEBUG, access_address(self, component, reg), value,
 	                  &cause))
 		return failed(self, "writing", component, reg, name, cause, error);
 	self->n_failures = 0;
 	return TRUE;
+}
+
+static gboolean raw_write(struct access *self, guint component, guint16 reg, const char *name,
+                          guint32 value, GError **error)
+{
+	g_string_append_printf(self->log, "%s.%s %03X = %08X\n",
+	                       board_component(self->board, component)->name, name, reg, value);
+	return access_poke(self, component, reg, name, value, error);
 }
 
 static void remember(struct access *self, guint component, guint16 reg, const char *name,

@@ -45,6 +45,9 @@ void access_deinit(struct access *self);
 /* *value is written on success only. Errors name component, register and address. */
 gboolean access_read(struct access *self, guint component, guint16 reg, const char *name,
                      guint32 *value, GError **error);
+/* Writes a register that has nothing to restore: a command, or data. It is not logged. */
+gboolean access_poke(struct access *self, guint component, guint16 reg, const char *name,
+                     guint32 value, GError **error);
 gboolean access_run(struct access *self, const struct sequence *program, GError **error);
 /* Puts back what was changed, last change first. Goes on after a failure, unless the link is
  * lost, and reports the first one. The journal is empty afterwards. */

@@ -1,4 +1,5 @@
 /* What each component's registers do, and its identity registers. */
+#include "tests/sim/core.h"
 #include "tests/sim/soc.h"
 
 #include <string.h>
@@ -322,6 +323,32 @@ void sim_cti_input(struct sim_component *cti, guint trigger)
 	}
 }
 
+/* A core's CTI drives debug request and restart; the SoC's have nobody here. */
+static gboolean cti_access(struct sim_component *self, gboolean write, guint32 reg, guint32 *value)
+{
+	guint32 channels;
+
+	if (strncmp(self->name, "corecti", strlen("corecti")) != 0)
+		return FALSE;
+	if (!write && reg == 0x134) {
+		*value = sim_core_request_is_up(self->soc, self->index) ? 1 : 0;
+		return TRUE;
+	}
+	if (write && reg == 0x010) {
+		if ((*value & 1) != 0)
+			sim_core_acknowledge(self->soc, self->index);
+		return TRUE;
+	}
+	if (!write || reg != 0x01C || (self->regs[0] & 1) == 0)
+		return FALSE;
+	channels = *value;
+	for (guint output = 0; output < 2; output++) {
+		if ((self->regs[0xA0 / 4 + output] & channels) != 0)
+			sim_core_trigger(self->soc, self->index, output);
+	}
+	return TRUE;
+}
+
 static gboolean kind_access(struct sim_component *self, gboolean write, guint32 reg, guint32 *value)
 {
 	switch (self->kind) {
@@ -342,10 +369,11 @@ static gboolean kind_access(struct sim_component *self, gboolean write, guint32 
 	case SIM_DEBUG:
 		return self->soc->debug_access != NULL &&
 		       self->soc->debug_access(self, write, reg, value);
+	case SIM_CTI:
+		return cti_access(self, write, reg, value);
 	case SIM_PLAIN:
 	case SIM_FUNNEL:
 	case SIM_REPLICATOR:
-	case SIM_CTI:
 		return FALSE;
 	}
 	return FALSE;

@@ -1,4 +1,5 @@
 /* The ATB network: sources, funnels, link ETFs, replicator and the sinks. */
+#include "tests/sim/core.h"
 #include "tests/sim/soc.h"
 
 #include <string.h>
@@ -183,6 +184,12 @@ void sim_soc_tick(struct sim_soc *soc)
 	gboolean moved = TRUE;
 
 	soc->counter += 100000;
+	for (guint i = 0; i < soc->components->len; i++) {
+		struct sim_component *component = g_ptr_array_index(soc->components, i);
+
+		if (component->kind == SIM_DEBUG && component->core != NULL)
+			sim_core_tick(component);
+	}
 	for (guint i = 0; i < SIM_N_SOURCES; i++) {
 		struct sim_source *source = &soc->sources[i];
 		guint8 id;

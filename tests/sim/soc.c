@@ -1,5 +1,7 @@
 #include "tests/sim/soc.h"
 
+#include "tests/sim/core.h"
+
 #include <string.h>
 
 enum {
@@ -211,7 +213,7 @@ static void component_free(gpointer data)
 	g_byte_array_unref(self->written);
 	g_byte_array_unref(self->held);
 	g_free(self->ram);
-	g_free(self->core);
+	sim_core_free(self->core);
 	g_free(self);
 }
 
