@@ -1,5 +1,6 @@
 #include "cli/debug.h"
 #include "cli/json.h"
+#include "cli/target-coresight.h"
 #include "cli/verb.h"
 
 #include "base/suggest.h"
@@ -143,7 +144,7 @@ static gboolean open_all(struct debug *self, const char *target, const char *sys
 		if (self->file == NULL)
 			return FALSE;
 	}
-	self->target = target_open(target, error);
+	self->target = target_open_any(target, error);
 	if (self->target == NULL)
 		return FALSE;
 	self->system = system_new(self->target, self->file, error);
@@ -193,7 +194,7 @@ static int run_debug(int argc, char **argv)
 	struct debug self = { 0 };
 	const GOptionEntry entries[] = {
 		{ "target", 't', 0, G_OPTION_ARG_STRING, &target,
-		  "gdb:HOST:PORT, gdb:unix:PATH, openocd:HOST:PORT, core:FILE or ram:FILE+STATE",
+		  "gdb:HOST:PORT, gdb:unix:PATH, openocd:HOST:PORT, core:FILE, ram:FILE+STATE or coresight:LINK+BOARD",
 		  "TARGET" },
 		{ "system", 's', 0, G_OPTION_ARG_FILENAME, &system_path,
 		  "names and symbols of the machines (docs/system-file.md)", "FILE" },

@@ -319,13 +319,19 @@ static gboolean set_bits(struct debug_core *self, guint16 reg, const char *name,
 	       poke(self, self->debug, reg, name, (old & ~mask) | value, error);
 }
 
+gboolean debug_core_leave(struct debug_core *self, GError **error)
+{
+	return !self->halted ||
+	       (x0_in(self, self->pc, error) && execute(self, A64_MSR_DLR_X0, error) &&
+	        x0_in(self, self->pstate, error) && execute(self, A64_MSR_DSPSR_X0, error) &&
+	        x0_in(self, self->x0, error));
+}
+
 gboolean debug_core_resume(struct debug_core *self, GError **error)
 {
 	if (!self->halted)
 		return TRUE;
-	if (!x0_in(self, self->pc, error) || !execute(self, A64_MSR_DLR_X0, error) ||
-	    !x0_in(self, self->pstate, error) || !execute(self, A64_MSR_DSPSR_X0, error) ||
-	    !x0_in(self, self->x0, error) || !acknowledge(self, error) ||
+	if (!debug_core_leave(self, error) || !acknowledge(self, error) ||
 	    /* Breakpoints enter debug state only with HDE. */
 	    !set_bits(self, EDSCR, "EDSCR", SCR_HDE, SCR_HDE, error) ||
 	    !set_bits(self, EDECR, "EDECR", EDECR_STEP, self->step_armed ? EDECR_STEP : 0, error) ||

@@ -62,6 +62,9 @@ gboolean debug_core_powered(struct access *access, guint core, gboolean *on, GEr
 
 gboolean debug_core_halt(struct debug_core *self, GError **error);
 gboolean debug_core_resume(struct debug_core *self, GError **error);
+/* The core stays halted, with everything in it as the program left it: for when another debugger
+ * goes on. */
+gboolean debug_core_leave(struct debug_core *self, GError **error);
 /* One instruction, then halted again. */
 gboolean debug_core_step(struct debug_core *self, GError **error);
 /* Whether a running core has halted; takes note of why. */
