@@ -127,6 +127,14 @@ static gboolean move_special(struct sim_core *core, guint32 instruction)
 		core->x[t] = core->dtr_rx | (guint64)core->dtr_tx << 32;
 		core->rx_full = FALSE;
 		return TRUE;
+	case 0xD5130500: /* msr dbgdtrtx_el0, xt */
+		core->dtr_tx = (guint32)core->x[t];
+		core->tx_full = TRUE;
+		return TRUE;
+	case 0xD5330500: /* mrs xt, dbgdtrrx_el0 */
+		core->x[t] = core->dtr_rx;
+		core->rx_full = FALSE;
+		return TRUE;
 	case 0xD53B4520:
 		core->x[t] = core->dlr;
 		return TRUE;
@@ -153,8 +161,15 @@ static gboolean insert(struct sim_core *core, guint32 instruction)
 		spoil(core, core->el);
 		return TRUE;
 	}
+	/* dsb, isb; then umov xt, vn.d[i]: vector registers are all 0. */
+	if ((instruction & 0xFFFFF09F) == 0xD503309F)
+		return TRUE;
 	if (t > 30 && instruction != 0x9100001F)
 		return FALSE;
+	if ((instruction & 0xFFEFFC00) == 0x4E083C00) {
+		core->x[t] = 0;
+		return TRUE;
+	}
 	if (move_special(core, instruction))
 		return TRUE;
 	if ((instruction & ~0x1Fu) == 0x910003E0) {
