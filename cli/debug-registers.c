@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "dom1:1" is vCPU 1 of dom1; "xen:0" is core 0. */
-static struct vcpu *find_vcpu(struct debug *self, const char *text, struct machine **machine,
-                              GError **error)
+struct vcpu *debug_find_vcpu(struct debug *self, const char *text, struct machine **machine,
+                             GError **error)
 {
 	const char *colon = strrchr(text, ':');
 	g_autofree char *name = colon != NULL ? g_strndup(text, (gsize)(colon - text)) : NULL;
@@ -111,7 +110,7 @@ static void print_set(const struct machine *machine, const struct register_set *
 static gboolean show_vcpu(struct debug *self, const char *text, gboolean decode, GError **error)
 {
 	struct machine *machine;
-	struct vcpu *vcpu = find_vcpu(self, text, &machine, error);
+	struct vcpu *vcpu = debug_find_vcpu(self, text, &machine, error);
 	JsonBuilder *b;
 
 	if (vcpu == NULL)
@@ -126,9 +125,8 @@ static gboolean show_vcpu(struct debug *self, const char *text, gboolean decode,
 	return TRUE;
 }
 
-/* "dom1::45" or "dom1:::45": the task as it is written in addresses. */
-static struct task *find_task(struct debug *self, const char *text, struct machine **machine,
-                              GError **error)
+struct task *debug_find_task(struct debug *self, const char *text, struct machine **machine,
+                             GError **error)
 {
 	const char *mark = strstr(text, "::");
 	g_autofree char *name = mark != NULL ? g_strndup(text, (gsize)(mark - text)) : NULL;
@@ -158,7 +156,7 @@ static struct vcpu *vcpu_of(struct machine *machine, const struct task *task)
 static gboolean show_task(struct debug *self, const char *text, gboolean decode, GError **error)
 {
 	struct machine *machine;
-	struct task *task = find_task(self, text, &machine, error);
+	struct task *task = debug_find_task(self, text, &machine, error);
 	struct register_set kernel, user;
 	struct vcpu *vcpu;
 	gboolean done = TRUE;

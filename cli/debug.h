@@ -55,10 +55,19 @@ void debug_json_print(JsonBuilder *builder);
 /* "0x1234 <function+0x4>" where the machine's symbols know. A new string. */
 char *debug_describe_address(const struct machine *machine, struct va va);
 
+/* "dom1:1" is vCPU 1 of dom1, "xen:0" core 0, "1" vCPU 1 of the current machine. */
+struct vcpu *debug_find_vcpu(struct debug *self, const char *text, struct machine **machine,
+                             GError **error);
+
+/* "dom1:::45" or "dom1:::init": a task as it is written in addresses. */
+struct task *debug_find_task(struct debug *self, const char *text, struct machine **machine,
+                             GError **error);
+
 /* Says on stderr what a listing could not see. */
 void debug_print_gaps(const struct machine *machine);
 
 extern const struct debug_command debug_commands_list[];   /* ends with name NULL */
 extern const struct debug_command debug_commands_memory[]; /* likewise */
+extern const struct debug_command debug_commands_backtrace[];
 extern const struct debug_command debug_commands_print[];
 extern const struct debug_command debug_commands_registers[];

@@ -11,10 +11,8 @@
 G_DEFINE_QUARK(hvscope - debug - error, debug_error)
 
 static const struct debug_command *const command_tables[] = {
-	debug_commands_list,
-	debug_commands_memory,
-	debug_commands_print,
-	debug_commands_registers,
+	debug_commands_list,  debug_commands_backtrace, debug_commands_memory,
+	debug_commands_print, debug_commands_registers,
 };
 
 gboolean debug_parse(struct debug *self, int *argc, char ***argv, const GOptionEntry *entries,

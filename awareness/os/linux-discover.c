@@ -84,9 +84,8 @@ static gboolean discover_in(struct space *kernel, const char *name, struct symbo
 		               start, end);
 		return FALSE;
 	}
-	out->image =
-		image_new_from_parts(found.banner, found.build_id, g_steal_pointer(&found.symbols),
-	                             g_steal_pointer(&found.types));
+	out->image = image_new_from_parts(name, found.build_id, g_steal_pointer(&found.symbols),
+	                                  g_steal_pointer(&found.types));
 	out->banner = g_strdup(found.banner);
 	out->reads = found.reads;
 	out->bytes_read = found.bytes_read;

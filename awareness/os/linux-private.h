@@ -52,6 +52,9 @@ gboolean linux_find(struct machine *machine, struct pagecache *cache, struct ima
  * may be NULL. */
 GArray *linux_propose_roots(const struct machine *machine, struct symbols *symbols);
 
+/* Fills in stack_bytes where it is 0, from the tasks that were listed. */
+void linux_find_stack_size(struct linux_os *self, struct machine *machine);
+
 gboolean linux_saved_registers(struct guest_os *os, struct machine *machine,
                                const struct task *task, struct register_set *kernel,
                                struct register_set *user, GError **error);

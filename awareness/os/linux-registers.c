@@ -34,6 +34,8 @@ static gboolean put_pt_regs(struct linux_os *self, struct machine *machine, cons
 	uint64_t size_bytes;
 	struct va at;
 
+	if (self->stack_bytes == 0)
+		linux_find_stack_size(self, machine);
 	if (self->stack_bytes == 0 || task->stack.value == 0) {
 		g_set_error(error, OS_ERROR, OS_ERROR_UNSUPPORTED,
 		            "the size of kernel stacks is not known");
@@ -81,7 +83,8 @@ gboolean linux_stack(struct guest_os *os, struct machine *machine, const struct 
 {
 	struct linux_os *self = (struct linux_os *)os;
 
-	(void)machine;
+	if (self->stack_bytes == 0)
+		linux_find_stack_size(self, machine);
 	if (self->stack_bytes == 0 || task->stack.value == 0) {
 		g_set_error(error, OS_ERROR, OS_ERROR_UNSUPPORTED,
 		            "the size of kernel stacks is not known");

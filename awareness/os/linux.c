@@ -223,6 +223,56 @@ static void walk_lists(struct listing *l, struct va init_task)
 	}
 }
 
+/* Whether a user task's stack of this size ends in the frame of its entry from user
+ * code: a processor state of EL0, and the frame record of two zeros that ends every
+ * chain. */
+static gboolean stack_fits(const struct program *program, struct space *kernel,
+                           const struct task *task, uint64_t size_bytes)
+{
+	uint64_t frame_bytes, pstate, pc, record;
+	uint64_t offset_pstate, offset_pc, offset_record;
+	uint64_t zeros[2];
+	struct va at;
+
+	if (!types_size(program->types, "struct pt_regs", &frame_bytes, NULL) ||
+	    !types_offset(program->types, "struct pt_regs", "pstate", &offset_pstate, NULL) ||
+	    !types_offset(program->types, "struct pt_regs", "pc", &offset_pc, NULL) ||
+	    !types_offset(program->types, "struct pt_regs", "stackframe", &offset_record, NULL))
+		return FALSE;
+	at.value = task->stack.value + size_bytes - frame_bytes;
+	record = at.value + offset_record;
+	return space_read_uint(kernel, (struct va) { at.value + offset_pstate }, 8, &pstate,
+	                       NULL) &&
+	       space_read_uint(kernel, (struct va) { at.value + offset_pc }, 8, &pc, NULL) &&
+	       space_read(kernel, (struct va) { record }, zeros, sizeof(zeros), NULL, NULL) &&
+	       (pstate & 0x1f) == 0 && pc != 0 && !linux_is_kernel_va((struct va) { pc }) &&
+	       zeros[0] == 0 && zeros[1] == 0;
+}
+
+/* Where neither symbols nor types tell THREAD_SIZE, the stacks of user tasks do: two
+ * must agree. */
+void linux_find_stack_size(struct linux_os *self, struct machine *machine)
+{
+	GPtrArray *tasks = machine->tasks;
+
+	if (tasks == NULL)
+		return;
+	for (uint64_t size = 8192; size <= 65536 && self->stack_bytes == 0; size *= 2) {
+		unsigned n_fit = 0, n_tried = 0;
+
+		for (guint i = 0; i < tasks->len && n_tried < 4; i++) {
+			const struct task *task = g_ptr_array_index(tasks, i);
+
+			if (task->mm.value == 0 || task->on_cpu || task->stack.value == 0)
+				continue;
+			n_tried++;
+			n_fit += stack_fits(&machine->program, machine->kernel, task, size) ? 1 : 0;
+		}
+		if (n_fit >= 2 && n_fit == n_tried)
+			self->stack_bytes = size;
+	}
+}
+
 static void list_tasks(struct guest_os *os, struct machine *machine, GPtrArray *tasks)
 {
 	struct listing l = {

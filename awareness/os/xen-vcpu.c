@@ -6,6 +6,8 @@
  */
 #include "awareness/os/xen-private.h"
 
+#include "awareness/symbols/unwind.h"
+
 #include <string.h>
 
 const char *const xen_saved_names[] = {
@@ -175,4 +177,33 @@ void xen_read_vcpu_registers(struct xen *self, struct machine *machine, struct v
 	if (loaded)
 		put_core(self, vcpu, xen_saved_names, xen_n_saved_fields);
 	put_sp(&vcpu->registers);
+}
+
+gboolean xen_saved_context(struct xen *self, const struct vcpu *vcpu, struct unwind_registers *out)
+{
+	static const char *const names[] = { "x19", "x20", "x21", "x22", "x23", "x24", "x25",
+		                             "x26", "x27", "x28", "fp",  "sp",  "pc" };
+	struct unwind_registers context = { 0 };
+
+	if (self == NULL || vcpu->live)
+		return FALSE;
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = g_strconcat("arch.saved_context.", names[i], NULL);
+		uint64_t offset, value;
+
+		if (!types_offset(self->program.types, "struct vcpu", path, &offset, NULL) ||
+		    !space_read_uint(self->program.space, (struct va) { vcpu->va.value + offset },
+		                     8, &value, NULL))
+			return FALSE;
+		if (i < 11) {
+			context.x[19 + i] = value;
+			context.valid |= 1u << (19 + i);
+		} else if (i == 11) {
+			context.sp = value;
+		} else {
+			context.pc = value;
+		}
+	}
+	*out = context;
+	return TRUE;
 }

@@ -31,6 +31,11 @@ char *xen_version(struct xen *self);
  * FALSE where the size of a stack is not known. */
 gboolean xen_stack(struct xen *self, struct va va, struct va *low, struct va *high);
 
+/* Where Xen left a vCPU that does not run: the registers that its next switch loads.
+ * FALSE for one that is live, and where it cannot be read. */
+struct unwind_registers;
+gboolean xen_saved_context(struct xen *self, const struct vcpu *vcpu, struct unwind_registers *out);
+
 /* The names and values of the physical cores' registers, from the target. */
 void cores_read(struct machine *machine, struct target *target);
 

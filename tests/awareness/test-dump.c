@@ -304,9 +304,51 @@ static void test_expected(void)
 	dump_data_deinit(&f);
 }
 
+static gboolean has_function(JsonArray *frames, guint index, const char *name)
+{
+	const char *found = json_object_get_string_member(
+		json_array_get_object_element(frames, index), "function");
+
+	return g_strcmp0(found, name) == 0;
+}
+
+/* Every chain of every core, vCPU and task ends at a known root; core 0's goes from
+ * Xen's timer through its entry into the guest. */
+static void test_backtraces(void)
+{
+	struct dump_data f = { 0 };
+	g_autoptr(JsonNode) node = NULL;
+	JsonArray *chains, *frames;
+	guint border = 0;
+
+	if (!dump_data_init(&f))
+		return;
+	node = ASK(&f, "bt", "--all");
+	chains = json_node_get_array(node);
+	/* 2 cores, 7 vCPUs, 111 tasks */
+	g_assert_cmpuint(json_array_get_length(chains), ==, 120);
+	for (guint i = 0; i < json_array_get_length(chains); i++) {
+		JsonObject *chain = json_array_get_object_element(chains, i);
+
+		g_assert_true(json_object_get_boolean_member(chain, "whole"));
+		g_assert_cmpuint(
+			json_array_get_length(json_object_get_array_member(chain, "frames")), >, 1);
+	}
+	frames = json_object_get_array_member(json_array_get_object_element(chains, 0), "frames");
+	g_assert_true(has_function(frames, 0, "reprogram_timer"));
+	while (json_object_get_null_member(json_array_get_object_element(frames, border), "border"))
+		border++;
+	g_assert_true(has_function(frames, border - 1, "guest_irq"));
+	g_assert_cmpstr(json_object_get_string_member(json_array_get_object_element(frames, border),
+	                                              "machine"),
+	                ==, "dom0");
+	dump_data_deinit(&f);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/awareness/dump/expected", test_expected);
+	g_test_add_func("/awareness/dump/backtraces", test_backtraces);
 	return g_test_run();
 }
