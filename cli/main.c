@@ -9,8 +9,15 @@
 /* One a line, so that branches merge. */
 /* clang-format off */
 static const struct verb *const verbs[] = {
-	&verb_decode, &verb_capture, &verb_import,  &verb_info,
-	&verb_report, &verb_debug,   &verb_profile, &verb_version,
+	&verb_decode,
+	&verb_capture,
+	&verb_import,
+	&verb_info,
+	&verb_report,
+	&verb_export,
+	&verb_debug,
+	&verb_profile,
+	&verb_version,
 };
 /* clang-format on */
 

@@ -26,6 +26,7 @@ extern const struct verb verb_capture;
 extern const struct verb verb_import;
 extern const struct verb verb_info;
 extern const struct verb verb_report;
+extern const struct verb verb_export;
 extern const struct verb verb_debug;
 extern const struct verb verb_profile;
 extern const struct verb verb_version;
