@@ -7,6 +7,7 @@ void cycle_clock_init(struct cycle_clock *self)
 	*self = (struct cycle_clock) { .touched = TRUE, .touched_before = TRUE };
 	self->knots = g_array_new(FALSE, FALSE, sizeof(struct cycle_knot));
 	self->syncs = g_array_new(FALSE, FALSE, sizeof(guint64));
+	self->unknowns = g_array_new(FALSE, FALSE, sizeof(guint64));
 	g_array_append_val(self->knots, start);
 }
 
@@ -14,6 +15,7 @@ void cycle_clock_deinit(struct cycle_clock *self)
 {
 	g_clear_pointer(&self->knots, g_array_unref);
 	g_clear_pointer(&self->syncs, g_array_unref);
+	g_clear_pointer(&self->unknowns, g_array_unref);
 }
 
 static struct cycle_knot *knot_at(const struct cycle_clock *self, guint i)
@@ -39,6 +41,8 @@ static void cycle_clock_knot(struct cycle_clock *self, guint64 p0, gboolean is_c
 static void cycle_clock_count(struct cycle_clock *self, guint32 count, guint64 p0)
 {
 	/* 0 stands for "unknown": counting begins again here. */
+	if (count == 0)
+		g_array_append_val(self->unknowns, self->sequence);
 	self->total_cycles += count;
 	self->has_cycles = TRUE;
 	cycle_clock_knot(self, p0, count != 0);
@@ -119,20 +123,25 @@ struct mark_bounds {
 	guint64 guess;    /* backward from the count above, at the rate of the stretch after it */
 };
 
-/* The sequence of the latest synchronisation before `sequence`, 0 where there is none. */
-static guint64 sync_before(const struct cycle_clock *self, guint64 sequence)
+/* The last of `sequences` (ascending) that is not above `sequence`, 0 where there is none. */
+static guint64 last_before(const GArray *sequences, guint64 sequence)
 {
-	guint low = 0, high = self->syncs->len;
+	guint low = 0, high = sequences->len;
 
 	while (low < high) {
 		const guint middle = low + (high - low) / 2;
 
-		if (g_array_index(self->syncs, guint64, middle) <= sequence)
+		if (g_array_index(sequences, guint64, middle) <= sequence)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low > 0 ? g_array_index(self->syncs, guint64, low - 1) : 0;
+	return low > 0 ? g_array_index(sequences, guint64, low - 1) : 0;
+}
+
+gboolean cycle_clock_has_unknown(const struct cycle_clock *self, guint64 begin, guint64 end)
+{
+	return last_before(self->unknowns, end) > begin;
 }
 
 /* Cycles at p0, from the counts after it alone: what stands before a synchronisation is
@@ -162,7 +171,7 @@ static struct mark_bounds bounds_of(const struct cycle_clock *self,
 	const struct cycle_knot *knot = knot_at(self, low);
 	/* Nothing from before a synchronisation counts. */
 	const gboolean has_low =
-		knot->is_count && knot->sequence >= sync_before(self, position->sequence);
+		knot->is_count && knot->sequence >= last_before(self->syncs, position->sequence);
 	/* No P0 element since the count: the timestamp is of the very element counted. */
 	const gboolean counted =
 		low + 1 == self->knots->len || (has_low && knot->p0 == position->p0);
@@ -287,7 +296,7 @@ void cycle_clock_refine(struct cycle_clock *self, const struct cycle_mark *marks
 	guint64 run_sync = 0;
 
 	for (gsize i = 0; i < n; i++) {
-		const guint64 sync = sync_before(self, marks[i].position.sequence);
+		const guint64 sync = last_before(self->syncs, marks[i].position.sequence);
 
 		bounds[i] = bounds_of(self, &marks[i].position);
 		if (i > 0 && sync == run_sync &&

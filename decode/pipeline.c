@@ -183,12 +183,22 @@ static gboolean timestamps_move(const struct decode_source *source)
 	return FALSE;
 }
 
-/* Timestamps where any source has some that move, else cycles, else bytes. The reference tick is
- * one from the middle of the source with the most: a corrupt first or last one then
- * moves nothing. */
+static gboolean any_core_source(const struct decode_result *result)
+{
+	for (guint i = 0; i < result->sources->len; i++) {
+		if (((const struct decode_source *)result->sources->pdata[i])->source->core >= 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* The cores' sources decide, where there are any. Timestamps where one has some that move, else
+ * cycles, else bytes. The reference tick is one from the middle of the source with the most: a
+ * corrupt first or last one then moves nothing. */
 static void choose_basis(struct decode_result *result)
 {
 	struct timebase_config *time = &result->time;
+	const gboolean cores_only = any_core_source(result);
 	guint most = 0;
 
 	time->basis = TIME_BASIS_BYTES;
@@ -198,6 +208,8 @@ static void choose_basis(struct decode_result *result)
 		const struct decode_source *source = result->sources->pdata[i];
 		const guint n = timestamps_move(source) ? source->timebase.anchors->len : 0;
 
+		if (cores_only && source->source->core < 0)
+			continue;
 		if (n > most) {
 			most = n;
 			time->basis = TIME_BASIS_TIMESTAMPS;

@@ -33,7 +33,8 @@ static void on_exception(const struct owner_exception *exception, gpointer user_
 
 	g_array_append_val(self->exceptions, *exception);
 	if (ends_halt(exception->type))
-		timebase_add_interrupt(&self->timebase, &exception->position);
+		timebase_add_interrupt(&self->timebase, &exception->position,
+		                       exception->from.owner_class == OWNER_HYPERVISOR);
 }
 
 static guint64 source_reg(const struct snapshot_source *source, const char *name)

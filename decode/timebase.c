@@ -22,7 +22,7 @@ void timebase_init(struct timebase *self)
 	*self = (struct timebase) {
 		.anchors = g_array_new(FALSE, FALSE, sizeof(struct time_anchor)),
 		.gaps = g_array_new(FALSE, FALSE, sizeof(struct time_gap)),
-		.interrupts = g_array_new(FALSE, FALSE, sizeof(struct stream_position)),
+		.interrupts = g_array_new(FALSE, FALSE, sizeof(struct time_interrupt)),
 		.intervals = g_array_new(FALSE, FALSE, sizeof(struct time_interval)),
 	};
 }
@@ -51,9 +51,12 @@ void timebase_add_gap(struct timebase *self, const struct stream_position *begin
 	g_array_append_val(self->gaps, gap);
 }
 
-void timebase_add_interrupt(struct timebase *self, const struct stream_position *position)
+void timebase_add_interrupt(struct timebase *self, const struct stream_position *position,
+                            gboolean in_hypervisor)
 {
-	g_array_append_val(self->interrupts, *position);
+	const struct time_interrupt interrupt = { *position, in_hypervisor };
+
+	g_array_append_val(self->interrupts, interrupt);
 }
 
 static struct time_anchor *anchor_at(const struct timebase *self, guint i)
@@ -359,24 +362,37 @@ static gint64 slack_tolerance_ns(const struct timebase *self, const struct time_
 	       (gint64)((double)(granularity_a + granularity_b) * self->ns_per_work);
 }
 
-/* The last interrupt taken after `begin` and up to `end`: what ended a halt. */
-static gboolean last_interrupt(const struct timebase *self, guint64 begin, guint64 end,
-                               struct stream_position *position)
+static const struct time_interrupt *interrupt_at(const struct timebase *self, guint i)
 {
-	guint low = 0, high = self->interrupts->len;
+	return &g_array_index(self->interrupts, struct time_interrupt, i);
+}
+
+/* What ended a halt after `begin` and up to `end`: the last interrupt that was taken in the
+ * hypervisor, where a core without work waits, or else the last one. */
+static gboolean halting_interrupt(const struct timebase *self, guint64 begin, guint64 end,
+                                  struct stream_position *position)
+{
+	guint low = 0, high = self->interrupts->len, last;
 
 	while (low < high) {
 		const guint middle = low + (high - low) / 2;
 
-		if (g_array_index(self->interrupts, struct stream_position, middle).sequence <= end)
+		if (interrupt_at(self, middle)->position.sequence <= end)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == 0)
+	if (low == 0 || interrupt_at(self, low - 1)->position.sequence <= begin)
 		return FALSE;
-	*position = g_array_index(self->interrupts, struct stream_position, low - 1);
-	return position->sequence > begin;
+	last = low - 1;
+	for (guint i = low; i-- > 0 && interrupt_at(self, i)->position.sequence > begin;) {
+		if (interrupt_at(self, i)->in_hypervisor) {
+			last = i;
+			break;
+		}
+	}
+	*position = interrupt_at(self, last)->position;
+	return TRUE;
 }
 
 static void interval_without_gap(const struct timebase *self, const struct time_anchor *a,
@@ -387,12 +403,13 @@ static void interval_without_gap(const struct timebase *self, const struct time_
 	const gint64 slack_ns = time_ns - busy_ns;
 
 	if (self->clock->has_cycles && self->ns_per_work > 0 &&
+	    !cycle_clock_has_unknown(self->clock, a->position.sequence, b->position.sequence) &&
 	    slack_ns > slack_tolerance_ns(self, a, b)) {
 		interval->slack_kind = SLACK_HALT;
 		interval->slack_ns = slack_ns;
 		interval->ns_per_work = self->ns_per_work;
-		if (last_interrupt(self, a->position.sequence, b->position.sequence,
-		                   &interval->halt_end))
+		if (halting_interrupt(self, a->position.sequence, b->position.sequence,
+		                      &interval->halt_end))
 			return;
 		/* No interrupt ended it: it lies somewhere in here. */
 		interval->halt_end = b->position;

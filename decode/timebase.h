@@ -62,7 +62,7 @@ struct time_interval {
 struct timebase {
 	GArray *anchors;    /* struct time_anchor, in stream order */
 	GArray *gaps;       /* struct time_gap, in stream order */
-	GArray *interrupts; /* struct stream_position: boundaries of IRQ, FIQ, ... */
+	GArray *interrupts; /* struct time_interrupt, in stream order */
 
 	/* By timebase_settle(): */
 	GArray *intervals; /* struct time_interval, in stream order, at least one */
@@ -71,6 +71,12 @@ struct timebase {
 	double ns_per_work;  /* 0 where unknown */
 	gboolean calibrated; /* ns_per_work comes from the data */
 	guint64 dropped_anchors;
+};
+
+/* An exception that can end a halt (IRQ, FIQ, ...). */
+struct time_interrupt {
+	struct stream_position position; /* its boundary */
+	gboolean in_hypervisor;          /* taken from EL2, where idle cores wait */
 };
 
 struct time_gap {
@@ -97,7 +103,8 @@ void timebase_add_anchor(struct timebase *self, const struct stream_position *po
                          guint64 ticks);
 void timebase_add_gap(struct timebase *self, const struct stream_position *begin,
                       const struct stream_position *end);
-void timebase_add_interrupt(struct timebase *self, const struct stream_position *position);
+void timebase_add_interrupt(struct timebase *self, const struct stream_position *position,
+                            gboolean in_hypervisor);
 
 /* Drops implausible anchors, gives the rest their times, calibrates, and refines the
  * clock by them. `clock` must outlive the timebase and is not to be changed after. */

@@ -111,7 +111,7 @@ static void test_halt_ends_with_interrupt(void)
 	before = place(&s);
 	run(&s, 10, 100);
 	interrupt = place(&s);
-	timebase_add_interrupt(&s.timebase, &interrupt);
+	timebase_add_interrupt(&s.timebase, &interrupt, TRUE);
 	run(&s, 10, 100);
 	after = place(&s);
 	stamp(&s, 1100);
@@ -124,6 +124,31 @@ static void test_halt_ends_with_interrupt(void)
 	g_assert_cmpint(time_at(&s, &before), ==, 100);
 	g_assert_cmpint(time_at(&s, &interrupt), ==, 900);
 	g_assert_cmpint(time_at(&s, &after), ==, 1000);
+	stream_deinit(&s);
+}
+
+/* The guest's own interrupt after the wake-up ended no halt. */
+static void test_halt_ends_in_hypervisor(void)
+{
+	struct stream s;
+	struct stream_position wake, virtual;
+	g_autoptr(GArray) halts = NULL;
+
+	stream_init(&s);
+	stamp(&s, 1000);
+	run(&s, 10, 100);
+	wake = place(&s);
+	timebase_add_interrupt(&s.timebase, &wake, TRUE);
+	run(&s, 10, 100);
+	virtual = place(&s);
+	timebase_add_interrupt(&s.timebase, &virtual, FALSE);
+	run(&s, 10, 100);
+	stamp(&s, 1100);
+	settle(&s, 1000, 1000000000);
+	halts = timebase_halts(&s.timebase);
+	g_assert_cmpuint(halts->len, ==, 1);
+	g_assert_cmpint(g_array_index(halts, struct time_halt, 0).end_ns, ==, 800);
+	g_assert_cmpint(time_at(&s, &virtual), ==, 900);
 	stream_deinit(&s);
 }
 
@@ -265,7 +290,7 @@ static void test_random(void)
 				continue;
 			case 2:
 				position = place(&s);
-				timebase_add_interrupt(&s.timebase, &position);
+				timebase_add_interrupt(&s.timebase, &position, TRUE);
 				break;
 			default:
 				position = place(&s);
@@ -290,6 +315,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/timebase/interpolation", test_interpolation);
 	g_test_add_func("/timebase/halt", test_halt_ends_with_interrupt);
+	g_test_add_func("/timebase/halt-in-hypervisor", test_halt_ends_in_hypervisor);
 	g_test_add_func("/timebase/gap", test_gap_takes_the_rest);
 	g_test_add_func("/timebase/backward", test_backward_and_absurd);
 	g_test_add_func("/timebase/long-pause", test_long_pause_stays);
