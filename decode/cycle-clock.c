@@ -7,7 +7,6 @@ void cycle_clock_init(struct cycle_clock *self)
 	*self = (struct cycle_clock) { .touched = TRUE, .touched_before = TRUE };
 	self->knots = g_array_new(FALSE, FALSE, sizeof(struct cycle_knot));
 	self->syncs = g_array_new(FALSE, FALSE, sizeof(guint64));
-	self->unknowns = g_array_new(FALSE, FALSE, sizeof(guint64));
 	g_array_append_val(self->knots, start);
 }
 
@@ -15,7 +14,6 @@ void cycle_clock_deinit(struct cycle_clock *self)
 {
 	g_clear_pointer(&self->knots, g_array_unref);
 	g_clear_pointer(&self->syncs, g_array_unref);
-	g_clear_pointer(&self->unknowns, g_array_unref);
 }
 
 static struct cycle_knot *knot_at(const struct cycle_clock *self, guint i)
@@ -41,8 +39,6 @@ static void cycle_clock_knot(struct cycle_clock *self, guint64 p0, gboolean is_c
 static void cycle_clock_count(struct cycle_clock *self, guint32 count, guint64 p0)
 {
 	/* 0 stands for "unknown": counting begins again here. */
-	if (count == 0)
-		g_array_append_val(self->unknowns, self->sequence);
 	self->total_cycles += count;
 	self->has_cycles = TRUE;
 	cycle_clock_knot(self, p0, count != 0);
@@ -137,11 +133,6 @@ static guint64 last_before(const GArray *sequences, guint64 sequence)
 			high = middle;
 	}
 	return low > 0 ? g_array_index(sequences, guint64, low - 1) : 0;
-}
-
-gboolean cycle_clock_has_unknown(const struct cycle_clock *self, guint64 begin, guint64 end)
-{
-	return last_before(self->unknowns, end) > begin;
 }
 
 /* Cycles at p0, from the counts after it alone: what stands before a synchronisation is

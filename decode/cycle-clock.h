@@ -22,9 +22,8 @@ struct cycle_knot {
 };
 
 struct cycle_clock {
-	GArray *knots;    /* struct cycle_knot, in stream order, cycles not descending */
-	GArray *syncs;    /* guint64: sequence of each EVENT_SYNC */
-	GArray *unknowns; /* guint64: sequence of each count that the trace unit did not know */
+	GArray *knots; /* struct cycle_knot, in stream order, cycles not descending */
+	GArray *syncs; /* guint64: sequence of each EVENT_SYNC */
 	guint64 sequence;
 	guint64 total_cycles;
 	gboolean touched;        /* an event stands after the last knot */
@@ -43,9 +42,6 @@ void cycle_clock_push(struct cycle_clock *self, const struct trace_event *event)
  * push. */
 guint64 cycle_clock_at(const struct cycle_clock *self, const struct stream_position *position,
                        guint64 *granularity);
-
-/* Whether cycles are missing from the counts after place `begin` and up to `end` (sequences). */
-gboolean cycle_clock_has_unknown(const struct cycle_clock *self, guint64 begin, guint64 end);
 
 /* A timestamp in the stream. */
 struct cycle_mark {

@@ -403,7 +403,6 @@ static void interval_without_gap(const struct timebase *self, const struct time_
 	const gint64 slack_ns = time_ns - busy_ns;
 
 	if (self->clock->has_cycles && self->ns_per_work > 0 &&
-	    !cycle_clock_has_unknown(self->clock, a->position.sequence, b->position.sequence) &&
 	    slack_ns > slack_tolerance_ns(self, a, b)) {
 		interval->slack_kind = SLACK_HALT;
 		interval->slack_ns = slack_ns;
