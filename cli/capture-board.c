@@ -4,6 +4,7 @@
 #include "base/suggest.h"
 #include "base/system-file.h"
 #include "capture/link-open.h"
+#include "capture/session-sysfs.h"
 #include "capture/session.h"
 #include "cli/verb.h"
 
@@ -240,6 +241,32 @@ static gboolean parse_ranges(const struct options *options, struct session_confi
 	return TRUE;
 }
 
+/* On the target itself the kernel says which RAM is its own. */
+static void add_own_ram(GArray *in_use)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents("/proc/iomem", &text, NULL, NULL))
+		return;
+	lines = g_strsplit(text, "\n", -1);
+	for (guint i = 0; lines[i] != NULL; i++) {
+		struct session_memory memory;
+		guint64 last;
+		char *end;
+
+		if (strstr(lines[i], " : System RAM") == NULL)
+			continue;
+		memory.start_pa = g_ascii_strtoull(lines[i], &end, 16);
+		last = *end == '-' ? g_ascii_strtoull(end + 1, NULL, 16) : 0;
+		/* Without privilege the kernel shows zeros. */
+		if (last <= memory.start_pa)
+			continue;
+		memory.len_bytes = last - memory.start_pa + 1;
+		g_array_append_val(in_use, memory);
+	}
+}
+
 static gboolean make_config(const struct options *options, struct session_config *config,
                             GArray *in_use, GError **error)
 {
@@ -269,6 +296,8 @@ static gboolean make_config(const struct options *options, struct session_config
 			return FALSE;
 		g_array_append_val(in_use, memory);
 	}
+	if (options->link != NULL && g_str_has_prefix(options->link, "devmem"))
+		add_own_ram(in_use);
 	config->in_use = (const struct session_memory *)(void *)in_use->data;
 	config->n_in_use = in_use->len;
 	return TRUE;
@@ -377,6 +406,49 @@ static void catch_signals(GCancellable *stop)
 	g_thread_unref(g_thread_new("signals", watch_signals, g_object_ref(stop)));
 }
 
+static void print_result(const struct options *options, const struct session_result *result,
+                         gboolean ok)
+{
+	for (guint i = 0; i < result->notes->len; i++)
+		g_printerr("note: %s\n", (const char *)g_ptr_array_index(result->notes, i));
+	if (ok || result->incomplete != NULL)
+		g_print("%s: %" G_GUINT64_FORMAT " bytes of trace in %.1f s%s%s\n", options->out,
+		        result->trace_bytes, (double)result->drain_us / 1e6,
+		        result->wrapped ? ", wrapped: the oldest trace is gone" : "",
+		        result->incomplete != NULL ? ", INCOMPLETE" : "");
+	if (result->incomplete != NULL)
+		g_printerr("hvscope capture: kept %s\n", result->incomplete);
+}
+
+/* Linux on the target does the programming. */
+static int capture_sysfs(const struct options *options, const struct session_config *config)
+{
+	const char *colon = strchr(options->link, ':');
+	struct session_sysfs_config sysfs = { .root = colon != NULL ? colon + 1 : "",
+		                              .sink = config->sink,
+		                              .cores = config->cores,
+		                              .for_us = config->for_us,
+		                              .buffer_bytes = config->buffer.len_bytes,
+		                              .out_dir = options->out };
+	g_autoptr(GCancellable) stop = g_cancellable_new();
+	g_autoptr(GError) error = NULL;
+	struct progress progress = { .on = !options->quiet && isatty(STDERR_FILENO) };
+	struct session_result result;
+	gboolean ok;
+
+	if (config->preset != SESSION_PRESET_FULL)
+		return verb_usage("capture",
+		                  "the link sysfs takes --preset full only: Linux's driver "
+		                  "never traces EL2, and it programs the filters itself");
+	catch_signals(stop);
+	ok = session_sysfs_run(&sysfs, stop, print_progress, &progress, &result, &error);
+	if (progress.on)
+		g_printerr("\r\033[K");
+	print_result(options, &result, ok);
+	session_result_clear(&result);
+	return ok ? EXIT_CODE_DONE : verb_fail("capture", error);
+}
+
 static int capture(const struct options *options, const struct session_plan *plan,
                    const struct session_config *config)
 {
@@ -394,17 +466,9 @@ static int capture(const struct options *options, const struct session_plan *pla
 	ok = session_run(plan, config, link, stop, print_progress, &progress, &result, &error);
 	if (progress.on)
 		g_printerr("\r\033[K");
-	for (guint i = 0; i < result.notes->len; i++)
-		g_printerr("note: %s\n", (const char *)g_ptr_array_index(result.notes, i));
 	if (options->log != NULL && !g_file_set_contents(options->log, result.write_log, -1, NULL))
 		g_printerr("note: the register log could not be written to %s\n", options->log);
-	if (ok || result.incomplete != NULL)
-		g_print("%s: %" G_GUINT64_FORMAT " bytes of trace in %.1f s%s%s\n", config->out_dir,
-		        result.trace_bytes, (double)result.drain_us / 1e6,
-		        result.wrapped ? ", wrapped: the oldest trace is gone" : "",
-		        result.incomplete != NULL ? ", INCOMPLETE" : "");
-	if (result.incomplete != NULL)
-		g_printerr("hvscope capture: kept %s\n", result.incomplete);
+	print_result(options, &result, ok);
 	session_result_clear(&result);
 	return ok ? EXIT_CODE_DONE : verb_fail("capture", error);
 }
@@ -415,10 +479,15 @@ static int run_parsed(const struct options *options)
 	struct session_config config;
 	g_autoptr(GError) error = NULL;
 
-	if (options->board == NULL)
-		return verb_usage("capture", "which board? --board zynqmp, juno, or a .board file");
 	if (!make_config(options, &config, in_use, &error))
 		return verb_usage("capture", "%s", error->message);
+	if (options->link != NULL && g_str_has_prefix(options->link, "sysfs")) {
+		if (options->out == NULL || config.for_us == 0)
+			return verb_usage("capture", "the link sysfs needs --for and -o");
+		return capture_sysfs(options, &config);
+	}
+	if (options->board == NULL)
+		return verb_usage("capture", "which board? --board zynqmp, juno, or a .board file");
 	g_autoptr(Board) board = board_load(options->board, &error);
 
 	if (board == NULL)
@@ -454,8 +523,8 @@ int capture_board_run(int argc, char **argv)
 	const GOptionEntry entries[] = {
 		{ "board", 'b', 0, G_OPTION_ARG_STRING, &o.board, "zynqmp, juno or a .board file",
 		  "NAME" },
-		{ "link", 'l', 0, G_OPTION_ARG_STRING, &o.link, "openocd:HOST:PORT or devmem",
-		  "LINK" },
+		{ "link", 'l', 0, G_OPTION_ARG_STRING, &o.link,
+		  "openocd:HOST:PORT, devmem or sysfs", "LINK" },
 		{ "sink", 's', 0, G_OPTION_ARG_STRING, &o.sink, "etf1, etf2, etr or tpiu (etr)",
 		  "NAME" },
 		{ "preset", 'p', 0, G_OPTION_ARG_STRING, &o.preset,
