@@ -163,8 +163,139 @@ CREATE TABLE lod (
 	PRIMARY KEY (core, level, bucket, owner)
 ) WITHOUT ROWID;
 
+-- The vCPUs that could be told apart, and for each domain one more that stands for runs whose
+-- vCPU is not known.
+CREATE TABLE vcpu (
+	vcpu     INTEGER PRIMARY KEY, -- index from 0, by VMID and number, the unknown one last
+	vmid     INTEGER NOT NULL,    -- of its domain, as traced
+	number   INTEGER,             -- 0, 1, .. in its domain; NULL for "which one is not known"
+	numbered INTEGER NOT NULL     -- 1: number is the guest's own CPU number; 0: an order of our own
+);
+
+-- What each vCPU did. The rows of one vCPU are disjoint and in order; those of an unknown one
+-- (vcpu.number NULL) may overlap. A row with a core goes from the entry that scheduled the vCPU
+-- there to the exit after which something else ran, visits to the hypervisor on the way included.
+-- Rows without a core are the time between.
+-- state:
+--   0 running      on the core
+--   1 runnable     it left by an interrupt: it had more to do, and waits for a core
+--   2 blocked      it left by its own WFI, or by a call or trap after which others ran: it had
+--                  nothing to do, or gave the core up
+--   3 unknown      not seen: before its first run, after its last, or trace was lost on its way
+-- known (which vCPU it was): 0 unknown, 1 inferred, 2 exact
+CREATE TABLE vcpu_run (
+	vcpu          INTEGER NOT NULL, -- vcpu.vcpu
+	start_ns      INTEGER NOT NULL,
+	seq           INTEGER NOT NULL, -- running number
+	duration_ns   INTEGER NOT NULL,
+	core          INTEGER,          -- NULL where it had none
+	state         INTEGER NOT NULL,
+	guest_ns      INTEGER NOT NULL, -- part of duration_ns in EL0 and EL1, 0 without a core
+	hypervisor_ns INTEGER NOT NULL, -- part in EL2 on its behalf, 0 without a core
+	cycles        INTEGER NOT NULL, -- of guest_ns; 0 where the capture has none
+	exits         INTEGER NOT NULL, -- visits to EL2 in it that came back to it
+	known         INTEGER NOT NULL,
+	confidence    REAL NOT NULL,    -- 0 to 1, that it was this vCPU; 1 where exact, 0 where unknown
+	PRIMARY KEY (vcpu, start_ns, seq)
+) WITHOUT ROWID;
+
+-- Each visit of a core to EL2 that a guest's exception began, up to the next entry to a guest.
+-- reason: 0 unknown, 1 call (HVC, SMC), 2 trap, 3 WFI, 4 IRQ, 5 FIQ, 6 instruction abort,
+--   7 data abort, 8 SError, 9 debug, 10 other. WFI is told from trap by what follows.
+-- ended: 0 in the same vCPU, 1 in another vCPU or domain, 2 idle (the core halted before
+--   anything ran), 3 not seen: trace was lost or ended
+-- known (whether it ended in the same vCPU): as in vcpu_run
+CREATE TABLE exit (
+	core               INTEGER NOT NULL,
+	start_ns           INTEGER NOT NULL,
+	seq                INTEGER NOT NULL, -- running number, in the order of the trace
+	duration_ns        INTEGER NOT NULL, -- to the entry; to the end of trace where none came
+	hypervisor_ns      INTEGER NOT NULL, -- part of it in EL2
+	idle_ns            INTEGER NOT NULL, -- part of it halted
+	idle_hypervisor_ns INTEGER NOT NULL, -- part of hypervisor_ns between two halts: interrupts while idle
+	cycles             INTEGER NOT NULL, -- in EL2; 0 where the capture has none
+	reason             INTEGER NOT NULL,
+	type               INTEGER,          -- ETMv4 exception type, NULL where no exception was traced
+	return_address_va  INTEGER,          -- preferred return address (a signed 64-bit number)
+	resume_address_va  INTEGER,          -- where the entry went (likewise), NULL where not traced
+	vcpu               INTEGER NOT NULL, -- vcpu.vcpu that it served: the one that was left
+	next_vcpu          INTEGER,          -- vcpu.vcpu that was entered
+	ended              INTEGER NOT NULL,
+	known              INTEGER NOT NULL,
+	confidence         REAL NOT NULL,
+	injection_ns       INTEGER,          -- IRQ: from its start to the guest's own IRQ vector, where
+	                                     -- the entry took one at once
+	censored           INTEGER NOT NULL, -- 1: it touches lost trace, leave it out of statistics
+	trace_offset       INTEGER NOT NULL,
+	PRIMARY KEY (core, start_ns, seq)
+) WITHOUT ROWID;
+
+-- Requests of a frontend domain to its backend. Times NULL where not seen:
+--   t0 the frontend's notify (hypercall)       t1 the hypervisor makes the backend's vCPU runnable
+--   t2 the backend's vCPU runs                 t3 its interrupt handler runs
+--   t4 the backend's task runs                 t5 the backend's notify
+--   t6 the hypervisor makes the frontend's vCPU runnable
+--   t7 the frontend's vCPU runs                t8 the frontend's handler runs
+CREATE TABLE request (
+	request       INTEGER PRIMARY KEY, -- in order of t0
+	frontend_vmid INTEGER NOT NULL,
+	backend_vmid  INTEGER NOT NULL,
+	t0_ns INTEGER, t1_ns INTEGER, t2_ns INTEGER, t3_ns INTEGER, t4_ns INTEGER,
+	t5_ns INTEGER, t6_ns INTEGER, t7_ns INTEGER, t8_ns INTEGER,
+	marked        INTEGER NOT NULL,    -- bit n: t<n> is a software marker; else inferred from trace
+	notify        INTEGER NOT NULL,    -- requests that one notify carried share this number
+	censored      INTEGER NOT NULL     -- 1: it touches lost trace, leave it out of statistics
+);
+
 -- Spans with their owner spelt out, for reading by hand.
 CREATE VIEW span_owner AS
 	SELECT core, start_ns, seq, duration_ns, cycles, halted_ns, class, el, vmid, context_id,
 	       trace_offset
 	FROM span JOIN owner USING (owner);
+
+-- What to call the domain of a VMID, as reports do.
+CREATE VIEW domain_name AS
+	SELECT vmid, coalesce((SELECT name FROM machine WHERE machine.vmid = v.vmid),
+	                      CASE (SELECT value FROM meta WHERE key = 'hypervisor')
+	                      WHEN 'xen' THEN 'domain ' || (vmid - 1) ELSE 'VMID ' || vmid END) AS name
+	FROM (SELECT DISTINCT vmid FROM vcpu) AS v;
+
+-- vcpu_run in words: what each vCPU did, when, where, and how that is known.
+CREATE VIEW v_schedule AS
+	SELECT n.name AS domain, v.vmid, v.number AS vcpu, v.numbered, r.start_ns, r.duration_ns,
+	       r.core,
+	       CASE r.state WHEN 0 THEN 'running' WHEN 1 THEN 'runnable' WHEN 2 THEN 'blocked'
+	                    ELSE 'unknown' END AS state,
+	       r.guest_ns, r.hypervisor_ns, r.cycles, r.exits,
+	       CASE r.known WHEN 2 THEN 'exact' WHEN 1 THEN 'inferred' ELSE 'unknown' END AS known,
+	       r.confidence
+	FROM vcpu_run AS r JOIN vcpu AS v USING (vcpu) JOIN domain_name AS n USING (vmid);
+
+-- exit in words.
+CREATE VIEW v_exit AS
+	SELECT e.core, e.start_ns, e.duration_ns, e.hypervisor_ns, e.idle_ns, e.idle_hypervisor_ns,
+	       e.cycles,
+	       CASE e.reason WHEN 1 THEN 'call' WHEN 2 THEN 'trap' WHEN 3 THEN 'wfi' WHEN 4 THEN 'irq'
+	                     WHEN 5 THEN 'fiq' WHEN 6 THEN 'inst-abort' WHEN 7 THEN 'data-abort'
+	                     WHEN 8 THEN 'serror' WHEN 9 THEN 'debug' WHEN 10 THEN 'other'
+	                     ELSE 'unknown' END AS reason,
+	       n.name AS domain, v.vmid, v.number AS vcpu, nn.name AS next_domain,
+	       nv.number AS next_vcpu,
+	       CASE e.ended WHEN 0 THEN 'same' WHEN 1 THEN 'other' WHEN 2 THEN 'idle'
+	                    ELSE 'lost' END AS ended,
+	       CASE e.known WHEN 2 THEN 'exact' WHEN 1 THEN 'inferred' ELSE 'unknown' END AS known,
+	       e.confidence, e.return_address_va, e.resume_address_va, e.injection_ns, e.censored
+	FROM exit AS e JOIN vcpu AS v ON v.vcpu = e.vcpu JOIN domain_name AS n ON n.vmid = v.vmid
+	LEFT JOIN vcpu AS nv ON nv.vcpu = e.next_vcpu LEFT JOIN domain_name AS nn ON nn.vmid = nv.vmid;
+
+-- request with its stages as durations.
+CREATE VIEW v_request AS
+	SELECT request, coalesce(f.name, 'VMID ' || frontend_vmid) AS frontend,
+	       coalesce(b.name, 'VMID ' || backend_vmid) AS backend, t0_ns AS start_ns,
+	       t8_ns - t0_ns AS total_ns, t1_ns - t0_ns AS notify_ns,
+	       t2_ns - t1_ns AS backend_scheduling_ns, t3_ns - t2_ns AS upcall_ns,
+	       t4_ns - t3_ns AS thread_wake_ns, t5_ns - t4_ns AS service_ns,
+	       t6_ns - t5_ns AS return_notify_ns, t7_ns - t6_ns AS frontend_scheduling_ns,
+	       t8_ns - t7_ns AS front_upcall_ns, marked, notify, censored
+	FROM request LEFT JOIN domain_name AS f ON f.vmid = frontend_vmid
+	LEFT JOIN domain_name AS b ON b.vmid = backend_vmid;

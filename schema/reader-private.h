@@ -17,6 +17,7 @@ struct recording_reader {
 	GArray *owners;     /* struct row_owner, by index */
 	GArray *machines;   /* struct row_machine */
 	GArray *tasks;      /* struct row_task */
+	GArray *vcpus;      /* struct row_vcpu, by index */
 };
 
 /* Sets `error` to "PATH: damaged: table TABLE: FAULT". Always returns FALSE. */
@@ -29,3 +30,39 @@ gboolean column_in(sqlite3_stmt *row, int column, gint64 min, gint64 max, gint64
 /* A column of text that is valid UTF-8, or NULL where it is NULL. Valid until the
  * statement's next step. */
 gboolean column_text(sqlite3_stmt *row, int column, const char **out);
+
+/* One pass over a table. `fn` is the caller's callback under a common type; each
+ * take_ function knows which one it is. */
+struct visit {
+	const struct recording_reader *reader;
+	void (*fn)(void);
+	gpointer data;
+	gboolean stop; /* the callback has had enough */
+};
+
+/* Turns one row into its struct and hands it on; FALSE where it breaks the rules. */
+typedef gboolean (*take_fn)(struct visit *visit, sqlite3_stmt *row);
+
+struct reader_query {
+	const char *table;
+	const char *sql;
+	take_fn take;
+	gint64 parameters[3];
+	int n_parameters;
+};
+
+gboolean reader_query(recording_reader *self, const struct reader_query *query, void (*fn)(void),
+                      gpointer data, GError **error);
+
+/* start_ns in `column` and duration_ns in `column + step`: within the window. */
+gboolean column_period(const struct visit *visit, sqlite3_stmt *row, int start_column,
+                       int duration_column, gint64 *start_ns, gint64 *duration_ns);
+
+gboolean column_owner(const struct visit *visit, sqlite3_stmt *row, int column, guint *out);
+
+gboolean column_unsigned(sqlite3_stmt *row, int column, guint64 *out);
+
+gboolean column_uint(sqlite3_stmt *row, int column, guint *out);
+
+/* Text that may not be NULL. */
+gboolean column_word(sqlite3_stmt *row, int column, const char **out);

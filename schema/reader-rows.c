@@ -1,27 +1,7 @@
 #include "schema/reader-private.h"
 
-/* One pass over a table. `fn` is the caller's callback under a common type; each
- * take_ function knows which one it is. */
-struct visit {
-	const struct recording_reader *reader;
-	void (*fn)(void);
-	gpointer data;
-	gboolean stop; /* the callback has had enough */
-};
-
-/* Turns one row into its struct and hands it on; FALSE where it breaks the rules. */
-typedef gboolean (*take_fn)(struct visit *visit, sqlite3_stmt *row);
-
-struct query {
-	const char *table;
-	const char *sql;
-	take_fn take;
-	gint64 parameters[3];
-	int n_parameters;
-};
-
-static gboolean query_run(recording_reader *self, const struct query *query, void (*fn)(void),
-                          gpointer data, GError **error)
+gboolean reader_query(recording_reader *self, const struct reader_query *query, void (*fn)(void),
+                      gpointer data, GError **error)
 {
 	g_autoptr(sqlite3_stmt) statement = db_prepare(&self->db, query->sql, error);
 	struct visit visit = { .reader = self, .fn = fn, .data = data };
@@ -43,8 +23,8 @@ static gboolean query_run(recording_reader *self, const struct query *query, voi
 }
 
 /* start_ns in `column` and duration_ns in `column + step`: within the window. */
-static gboolean column_period(const struct visit *visit, sqlite3_stmt *row, int start_column,
-                              int duration_column, gint64 *start_ns, gint64 *duration_ns)
+gboolean column_period(const struct visit *visit, sqlite3_stmt *row, int start_column,
+                       int duration_column, gint64 *start_ns, gint64 *duration_ns)
 {
 	const gint64 window_ns = visit->reader->window_ns;
 
@@ -52,7 +32,7 @@ static gboolean column_period(const struct visit *visit, sqlite3_stmt *row, int 
 	       column_in(row, duration_column, 0, window_ns - *start_ns, duration_ns);
 }
 
-static gboolean column_owner(const struct visit *visit, sqlite3_stmt *row, int column, guint *out)
+gboolean column_owner(const struct visit *visit, sqlite3_stmt *row, int column, guint *out)
 {
 	gint64 value;
 
@@ -62,7 +42,7 @@ static gboolean column_owner(const struct visit *visit, sqlite3_stmt *row, int c
 	return TRUE;
 }
 
-static gboolean column_unsigned(sqlite3_stmt *row, int column, guint64 *out)
+gboolean column_unsigned(sqlite3_stmt *row, int column, guint64 *out)
 {
 	gint64 value;
 
@@ -72,7 +52,7 @@ static gboolean column_unsigned(sqlite3_stmt *row, int column, guint64 *out)
 	return TRUE;
 }
 
-static gboolean column_uint(sqlite3_stmt *row, int column, guint *out)
+gboolean column_uint(sqlite3_stmt *row, int column, guint *out)
 {
 	gint64 value;
 
@@ -83,7 +63,7 @@ static gboolean column_uint(sqlite3_stmt *row, int column, guint *out)
 }
 
 /* Text that may not be NULL. */
-static gboolean column_word(sqlite3_stmt *row, int column, const char **out)
+gboolean column_word(sqlite3_stmt *row, int column, const char **out)
 {
 	return column_text(row, column, out) && *out != NULL;
 }
@@ -112,7 +92,7 @@ static gboolean take_span(struct visit *visit, sqlite3_stmt *row)
 gboolean recording_reader_spans(recording_reader *self, guint core, gint64 from_ns, gint64 to_ns,
                                 recording_span_fn fn, gpointer data, GError **error)
 {
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "span",
 		.sql = "SELECT core, start_ns, duration_ns, cycles, halted_ns, uncertainty_ns, "
 		       "owner, certainty, trace_offset FROM span WHERE core=?1 AND start_ns<?3 "
@@ -123,7 +103,7 @@ gboolean recording_reader_spans(recording_reader *self, guint core, gint64 from_
 		.n_parameters = 3,
 	};
 
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
 static gboolean take_gap(struct visit *visit, sqlite3_stmt *row)
@@ -142,7 +122,7 @@ static gboolean take_gap(struct visit *visit, sqlite3_stmt *row)
 gboolean recording_reader_gaps(recording_reader *self, guint core, gint64 from_ns, gint64 to_ns,
                                recording_gap_fn fn, gpointer data, GError **error)
 {
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "gap",
 		.sql = "SELECT core, start_ns, duration_ns, reason, begin_offset, end_offset FROM "
 		       "gap WHERE core=?1 AND start_ns<?3 AND start_ns+duration_ns>=?2 ORDER BY "
@@ -152,7 +132,7 @@ gboolean recording_reader_gaps(recording_reader *self, guint core, gint64 from_n
 		.n_parameters = 3,
 	};
 
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
 static gboolean take_exception(struct visit *visit, sqlite3_stmt *row)
@@ -176,7 +156,7 @@ gboolean recording_reader_exceptions(recording_reader *self, guint core, gint64 
                                      gint64 to_ns, recording_exception_fn fn, gpointer data,
                                      GError **error)
 {
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "exception",
 		.sql = "SELECT core, time_ns, type, return_address_va, from_owner, to_owner, "
 		       "trace_offset FROM exception WHERE core=?1 AND time_ns>=?2 AND time_ns<?3 "
@@ -186,7 +166,7 @@ gboolean recording_reader_exceptions(recording_reader *self, guint core, gint64 
 		.n_parameters = 3,
 	};
 
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
 static gboolean take_stm(struct visit *visit, sqlite3_stmt *row)
@@ -213,14 +193,14 @@ static gboolean take_stm(struct visit *visit, sqlite3_stmt *row)
 gboolean recording_reader_stm(recording_reader *self, recording_stm_fn fn, gpointer data,
                               GError **error)
 {
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "stm",
 		.sql = "SELECT source, time_ns, timestamp, master, channel, kind, marked, payload, "
 		       "trace_offset FROM stm ORDER BY seq",
 		.take = take_stm,
 	};
 
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
 static gboolean take_quality(struct visit *visit, sqlite3_stmt *row)
@@ -237,13 +217,13 @@ static gboolean take_quality(struct visit *visit, sqlite3_stmt *row)
 gboolean recording_reader_quality(recording_reader *self, recording_quality_fn fn, gpointer data,
                                   GError **error)
 {
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "quality",
 		.sql = "SELECT source, name, count FROM quality ORDER BY source, name",
 		.take = take_quality,
 	};
 
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
 static gboolean take_quality_event(struct visit *visit, sqlite3_stmt *row)
@@ -260,13 +240,13 @@ static gboolean take_quality_event(struct visit *visit, sqlite3_stmt *row)
 gboolean recording_reader_quality_events(recording_reader *self, recording_quality_event_fn fn,
                                          gpointer data, GError **error)
 {
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "quality_event",
 		.sql = "SELECT source, name, trace_offset, detail FROM quality_event ORDER BY seq",
 		.take = take_quality_event,
 	};
 
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
 static gboolean take_account(struct visit *visit, sqlite3_stmt *row)
@@ -287,7 +267,7 @@ static gboolean take_account(struct visit *visit, sqlite3_stmt *row)
 gboolean recording_reader_account(recording_reader *self, recording_account_fn fn, gpointer data,
                                   GError **error)
 {
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "account",
 		.sql = "SELECT core, owner, time_ns, cycles, halted_ns, spans FROM account ORDER "
 		       "BY "
@@ -295,7 +275,7 @@ gboolean recording_reader_account(recording_reader *self, recording_account_fn f
 		.take = take_account,
 	};
 
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
 static gboolean take_lod_level(struct visit *visit, sqlite3_stmt *row)
@@ -310,7 +290,7 @@ gboolean recording_reader_lod_level(recording_reader *self, guint core, gint64 m
                                     gboolean *has_level, guint *level, GError **error)
 {
 	gint64 found = -1;
-	struct query query = {
+	struct reader_query query = {
 		.table = "lod",
 		.sql = "SELECT max(level) FROM lod WHERE core=?1 AND level<=?2",
 		.take = take_lod_level,
@@ -320,7 +300,7 @@ gboolean recording_reader_lod_level(recording_reader *self, guint core, gint64 m
 
 	for (guint i = 0; i < LOD_LEVELS_MAX && lod_width_ns(i) <= max_width_ns; i++)
 		query.parameters[1] = i;
-	if (!query_run(self, &query, NULL, &found, error))
+	if (!reader_query(self, &query, NULL, &found, error))
 		return FALSE;
 	*has_level = found >= 0;
 	*level = found >= 0 ? (guint)found : 0;
@@ -351,7 +331,7 @@ gboolean recording_reader_lod(recording_reader *self, guint core, guint level, g
 		"SELECT core, level, bucket, owner, time_ns, spans FROM lod WHERE core=?1 AND "
 		"level=%u AND bucket>=?2 AND bucket<=?3 ORDER BY core, level, bucket, owner",
 		level);
-	const struct query query = {
+	const struct reader_query query = {
 		.table = "lod",
 		.sql = sql,
 		.take = take_lod,
@@ -361,5 +341,5 @@ gboolean recording_reader_lod(recording_reader *self, guint core, guint level, g
 
 	if (to_ns <= from_ns || to_ns <= 0)
 		return TRUE;
-	return query_run(self, &query, (void (*)(void))fn, data, error);
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }

@@ -21,10 +21,11 @@ enum {
 
 static const char header_magic[] = "SQLite format 3";
 
-static const char *const table_names[] = { "meta",  "core",    "machine",       "task",
-	                                   "owner", "span",    "gap",           "exception",
-	                                   "stm",   "quality", "quality_event", "account",
-	                                   "lod" };
+static const char *const table_names[] = { "meta",   "core",    "machine",       "task",
+	                                   "owner",  "span",    "gap",           "exception",
+	                                   "stm",    "quality", "quality_event", "account",
+	                                   "lod",    "vcpu",    "vcpu_run",      "exit",
+	                                   "request" };
 
 static guint32 read_u32(const guint8 *at)
 {
@@ -281,6 +282,22 @@ static gboolean load_owner(struct recording_reader *self, sqlite3_stmt *row)
 	return TRUE;
 }
 
+static gboolean load_vcpu(struct recording_reader *self, sqlite3_stmt *row)
+{
+	struct row_vcpu vcpu = { 0 };
+	gint64 index, number, numbered;
+
+	if (!column_in(row, 0, self->vcpus->len, self->vcpus->len, &index) ||
+	    !column_in(row, 1, 0, G_MAXUINT32, &vcpu.vmid) ||
+	    !column_value(row, 2, G_MAXINT32, &number) || !column_in(row, 3, 0, 1, &numbered))
+		return FALSE;
+	vcpu.vcpu = (guint)index;
+	vcpu.number = (gint)number;
+	vcpu.numbered = numbered != 0;
+	g_array_append_val(self->vcpus, vcpu);
+	return TRUE;
+}
+
 static gboolean load(struct recording_reader *self, const char *table, const char *sql, load_fn fn,
                      GError **error)
 {
@@ -347,7 +364,9 @@ static gboolean small_tables_load(struct recording_reader *self, GError **error)
 	          load_task, error) ||
 	    !load(self, "owner",
 	          "SELECT owner, class, el, vmid, context_id FROM owner ORDER BY owner", load_owner,
-	          error))
+	          error) ||
+	    !load(self, "vcpu", "SELECT vcpu, vmid, number, numbered FROM vcpu ORDER BY vcpu",
+	          load_vcpu, error))
 		return FALSE;
 	if (!recording_reader_meta_int(self, "window_ns", &self->window_ns) || self->window_ns < 0)
 		return reader_corrupt(self, "meta", "window_ns is missing or no length", error);
@@ -369,6 +388,7 @@ recording_reader *recording_reader_new(const char *path, GError **error)
 	self->owners = g_array_new(FALSE, FALSE, sizeof(struct row_owner));
 	self->machines = g_array_new(FALSE, FALSE, sizeof(struct row_machine));
 	self->tasks = g_array_new(FALSE, FALSE, sizeof(struct row_task));
+	self->vcpus = g_array_new(FALSE, FALSE, sizeof(struct row_vcpu));
 	if (!database_open(self, error) || !small_tables_load(self, error))
 		return NULL;
 	return g_steal_pointer(&self);
@@ -386,6 +406,7 @@ void recording_reader_free(recording_reader *self)
 	g_array_unref(self->owners);
 	g_array_unref(self->machines);
 	g_array_unref(self->tasks);
+	g_array_unref(self->vcpus);
 	g_free(self);
 }
 
@@ -434,4 +455,10 @@ const struct row_task *recording_reader_tasks(const recording_reader *self, gsiz
 {
 	*n = self->tasks->len;
 	return (const struct row_task *)(const void *)self->tasks->data;
+}
+
+const struct row_vcpu *recording_reader_vcpus(const recording_reader *self, gsize *n)
+{
+	*n = self->vcpus->len;
+	return (const struct row_vcpu *)(const void *)self->vcpus->data;
 }

@@ -40,6 +40,8 @@ const struct row_core *recording_reader_cores(const recording_reader *self, gsiz
 const struct row_owner *recording_reader_owners(const recording_reader *self, gsize *n);
 const struct row_machine *recording_reader_machines(const recording_reader *self, gsize *n);
 const struct row_task *recording_reader_tasks(const recording_reader *self, gsize *n);
+/* By VMID and number; a vCPU's index is its number in runs and exits. */
+const struct row_vcpu *recording_reader_vcpus(const recording_reader *self, gsize *n);
 
 /* One row of account: a core's time with one owner, summed over the window. */
 struct row_account {
@@ -59,6 +61,9 @@ typedef gboolean (*recording_stm_fn)(const struct row_stm *row, gpointer data);
 typedef gboolean (*recording_quality_fn)(const struct row_quality *row, gpointer data);
 typedef gboolean (*recording_quality_event_fn)(const struct row_quality_event *row, gpointer data);
 typedef gboolean (*recording_account_fn)(const struct row_account *row, gpointer data);
+typedef gboolean (*recording_vcpu_run_fn)(const struct row_vcpu_run *row, gpointer data);
+typedef gboolean (*recording_exit_fn)(const struct row_exit *row, gpointer data);
+typedef gboolean (*recording_request_fn)(const struct row_request *row, gpointer data);
 typedef gboolean (*recording_lod_fn)(const struct row_lod *row, gpointer data);
 
 /* The rest go row by row, in order of their key. Rows of time that touch
@@ -80,6 +85,17 @@ gboolean recording_reader_quality_events(recording_reader *self, recording_quali
                                          gpointer data, GError **error);
 gboolean recording_reader_account(recording_reader *self, recording_account_fn fn, gpointer data,
                                   GError **error);
+
+/* What one vCPU did, and each core's visits to EL2 that a guest's exception began: rows
+ * that touch [from_ns, to_ns), in order of their start. */
+gboolean recording_reader_vcpu_runs(recording_reader *self, guint vcpu, gint64 from_ns,
+                                    gint64 to_ns, recording_vcpu_run_fn fn, gpointer data,
+                                    GError **error);
+gboolean recording_reader_exits(recording_reader *self, guint core, gint64 from_ns, gint64 to_ns,
+                                recording_exit_fn fn, gpointer data, GError **error);
+/* Every request. */
+gboolean recording_reader_requests(recording_reader *self, recording_request_fn fn, gpointer data,
+                                   GError **error);
 
 /* The coarsest level whose buckets are no wider than `max_width_ns`; *has_level is
  * FALSE where the core has none so fine: read its spans then. */

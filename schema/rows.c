@@ -11,3 +11,39 @@ const char *owner_class_name(enum owner_class owner_class)
 	g_return_val_if_fail((guint)owner_class < OWNER_CLASSES, "unknown");
 	return class_names[owner_class];
 }
+
+const char *how_known_name(enum how_known known)
+{
+	static const char *const names[KNOWN_WAYS] = { "unknown", "inferred", "exact" };
+
+	g_return_val_if_fail((guint)known < KNOWN_WAYS, "unknown");
+	return names[known];
+}
+
+const char *run_state_name(enum run_state state)
+{
+	static const char *const names[RUN_STATES] = { "running", "runnable", "blocked",
+		                                       "unknown" };
+
+	g_return_val_if_fail((guint)state < RUN_STATES, "unknown");
+	return names[state];
+}
+
+const char *exit_reason_name(enum exit_reason reason)
+{
+	static const char *const names[EXIT_REASONS] = { "unknown",    "call",       "trap",
+		                                         "wfi",        "irq",        "fiq",
+		                                         "inst-abort", "data-abort", "serror",
+		                                         "debug",      "other" };
+
+	g_return_val_if_fail((guint)reason < EXIT_REASONS, "unknown");
+	return names[reason];
+}
+
+const char *exit_end_name(enum exit_end end)
+{
+	static const char *const names[EXIT_ENDS] = { "same", "other", "idle", "lost" };
+
+	g_return_val_if_fail((guint)end < EXIT_ENDS, "lost");
+	return names[end];
+}

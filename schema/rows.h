@@ -133,5 +133,112 @@ struct row_task {
 	const char *name;
 };
 
+/* How something that the trace does not say outright is known. */
+enum how_known {
+	KNOWN_NOT = 0,
+	KNOWN_INFERRED, /* with a confidence */
+	KNOWN_EXACT,
+	KNOWN_WAYS
+};
+
+/* What a vCPU did, as Xen's run states, as far as trace can tell. */
+enum run_state {
+	RUN_RUNNING = 0,
+	RUN_RUNNABLE, /* left by an interrupt, waits for a core */
+	RUN_BLOCKED,  /* left by its own WFI, call or trap */
+	RUN_UNKNOWN,  /* not seen */
+	RUN_STATES
+};
+
+enum exit_reason {
+	EXIT_UNKNOWN = 0,
+	EXIT_CALL, /* HVC, SMC */
+	EXIT_TRAP,
+	EXIT_WFI, /* a trap after which the vCPU did not go on at once */
+	EXIT_IRQ,
+	EXIT_FIQ,
+	EXIT_INST_ABORT,
+	EXIT_DATA_ABORT,
+	EXIT_SERROR,
+	EXIT_DEBUG,
+	EXIT_OTHER,
+	EXIT_REASONS
+};
+
+enum exit_end {
+	EXIT_ENDED_SAME = 0, /* in the vCPU that it served */
+	EXIT_ENDED_OTHER,
+	EXIT_ENDED_IDLE,
+	EXIT_ENDED_LOST, /* not seen */
+	EXIT_ENDS
+};
+
+/* One vCPU, or "some vCPU of this domain" where number is OWNER_NO_VALUE. */
+struct row_vcpu {
+	guint vcpu; /* index from 0 */
+	gint64 vmid;
+	gint number;       /* in its domain */
+	gboolean numbered; /* number is the guest's own CPU number */
+};
+
+/* What one vCPU did for a while. */
+struct row_vcpu_run {
+	guint vcpu;
+	gint64 start_ns;
+	gint64 duration_ns;
+	gint core; /* OWNER_NO_VALUE where it had none */
+	enum run_state state;
+	gint64 guest_ns;      /* in EL0 and EL1 */
+	gint64 hypervisor_ns; /* in EL2 on its behalf */
+	guint64 cycles;       /* of guest_ns */
+	guint64 exits;        /* visits to EL2 that came back to it */
+	enum how_known known;
+	double confidence;
+};
+
+/* One visit to EL2 that a guest's exception began. */
+struct row_exit {
+	guint core;
+	gint64 start_ns;
+	gint64 duration_ns;        /* to the next entry to a guest */
+	gint64 hypervisor_ns;      /* in EL2 */
+	gint64 idle_ns;            /* halted */
+	gint64 idle_hypervisor_ns; /* in EL2 between two halts */
+	guint64 cycles;            /* in EL2 */
+	enum exit_reason reason;
+	gint type; /* ETMv4 exception type; OWNER_NO_VALUE where no exception was traced */
+	gboolean has_return_address, has_resume_address;
+	guint64 return_address_va;
+	guint64 resume_address_va;
+	guint vcpu;     /* that was left */
+	gint next_vcpu; /* that was entered; OWNER_NO_VALUE where none was seen */
+	enum exit_end ended;
+	enum how_known known; /* whether it ended in the same vCPU */
+	double confidence;
+	gint64 injection_ns; /* OWNER_NO_VALUE where no interrupt was injected */
+	gboolean censored;
+	guint64 trace_offset;
+};
+
+enum {
+	REQUEST_STAGES = 9
+};
+
+/* One request of a frontend to its backend; hvscope.sql says what t0 to t8 are. */
+struct row_request {
+	guint request;
+	gint64 frontend_vmid, backend_vmid;
+	gint64 t_ns[REQUEST_STAGES]; /* OWNER_NO_VALUE where not seen */
+	guint marked;                /* bit n: t_ns[n] is a software marker */
+	guint notify;
+	gboolean censored;
+};
+
+/* The same codes in words, as the views of hvscope.sql have them. */
+const char *how_known_name(enum how_known known);
+const char *run_state_name(enum run_state state);
+const char *exit_reason_name(enum exit_reason reason);
+const char *exit_end_name(enum exit_end end);
+
 /* Names of the classes as they stand in recordings and reports: "guest", ... */
 const char *owner_class_name(enum owner_class owner_class);

@@ -1,9 +1,7 @@
 #include "schema/writer.h"
 
-#include "schema/db.h"
 #include "schema/lod.h"
-#include "schema/partial-file.h"
-#include "schema/span-vtab.h"
+#include "schema/writer-private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,23 +19,6 @@ static const char setup_sql[] = "PRAGMA page_size=4096;"
 				"PRAGMA temp_store=MEMORY;"
 				"PRAGMA cache_size=-65536;";
 
-enum statement {
-	STATEMENT_META,
-	STATEMENT_CORE,
-	STATEMENT_MACHINE,
-	STATEMENT_TASK,
-	STATEMENT_OWNER,
-	STATEMENT_SPANS,
-	STATEMENT_ACCOUNT,
-	STATEMENT_LOD,
-	STATEMENT_GAP,
-	STATEMENT_EXCEPTION,
-	STATEMENT_STM,
-	STATEMENT_QUALITY,
-	STATEMENT_QUALITY_EVENT,
-	STATEMENTS
-};
-
 static const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?,?)",
 	[STATEMENT_CORE] = "INSERT INTO core VALUES (?,?,?,?,?,?,?)",
@@ -52,21 +33,10 @@ static const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_STM] = "INSERT INTO stm VALUES (?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_QUALITY] = "INSERT INTO quality VALUES (?,?,?)",
 	[STATEMENT_QUALITY_EVENT] = "INSERT INTO quality_event VALUES (?,?,?,?,?)",
-};
-
-struct recording_writer {
-	struct partial_file file;
-	struct db db;
-	sqlite3_stmt *statements[STATEMENTS]; /* prepared on first use */
-	struct span_source source;            /* what hvscope_spans shows */
-	GArray *owners;                       /* struct row_owner, by index */
-	GHashTable *owner_index;              /* struct row_owner * -> index + 1 */
-	GHashTable *cores;                    /* core number + 1, of core rows */
-	GHashTable *span_cores;               /* core number + 1, of cores with spans */
-	gint64 window_ns;                     /* from meta, or -1 */
-	gint64 end_ns;                        /* of the last span of any core */
-	gint64 sequence;                      /* running number of gaps, exceptions, .. */
-	gboolean failed;                      /* half-written: it can only be dropped */
+	[STATEMENT_VCPU] = "INSERT INTO vcpu VALUES (?,?,?,?)",
+	[STATEMENT_VCPU_RUN] = "INSERT INTO vcpu_run VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+	[STATEMENT_EXIT] = "INSERT INTO exit VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[STATEMENT_REQUEST] = "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 };
 
 static guint owner_hash(gconstpointer key)
@@ -143,9 +113,7 @@ void recording_writer_free(struct recording_writer *self)
 	g_free(self);
 }
 
-/* The statement, ready to be bound; NULL with `error` set where the writer cannot write. */
-static sqlite3_stmt *statement_get(struct recording_writer *self, enum statement which,
-                                   GError **error)
+sqlite3_stmt *writer_statement(struct recording_writer *self, enum statement which, GError **error)
 {
 	if (self->failed || self->db.handle == NULL) {
 		g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_ACCESS,
@@ -160,16 +128,11 @@ static sqlite3_stmt *statement_get(struct recording_writer *self, enum statement
 	return self->statements[which];
 }
 
-static gboolean statement_run(struct recording_writer *self, sqlite3_stmt *statement,
-                              const char *doing, GError **error)
+gboolean writer_run(struct recording_writer *self, sqlite3_stmt *statement, const char *doing,
+                    GError **error)
 {
 	self->failed = !db_run(&self->db, statement, doing, error);
 	return !self->failed;
-}
-
-static void bind_int(sqlite3_stmt *statement, int at, gint64 value)
-{
-	sqlite3_bind_int64(statement, at, value);
 }
 
 /* NULL stays NULL. */
@@ -178,18 +141,10 @@ static void bind_text(sqlite3_stmt *statement, int at, const char *value)
 	sqlite3_bind_text(statement, at, value, -1, SQLITE_TRANSIENT);
 }
 
-static void bind_value(sqlite3_stmt *statement, int at, gint64 value)
-{
-	if (value == OWNER_NO_VALUE)
-		sqlite3_bind_null(statement, at);
-	else
-		sqlite3_bind_int64(statement, at, value);
-}
-
 gboolean recording_writer_meta(struct recording_writer *self, const char *key, const char *value,
                                GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_META, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_META, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -200,7 +155,7 @@ gboolean recording_writer_meta(struct recording_writer *self, const char *key, c
 	}
 	bind_text(statement, 1, key);
 	bind_text(statement, 2, value);
-	return statement_run(self, statement, "write meta", error);
+	return writer_run(self, statement, "write meta", error);
 }
 
 gboolean recording_writer_meta_int(struct recording_writer *self, const char *key, gint64 value,
@@ -214,7 +169,7 @@ gboolean recording_writer_meta_int(struct recording_writer *self, const char *ke
 gboolean recording_writer_core(struct recording_writer *self, const struct row_core *row,
                                GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_CORE, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_CORE, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -226,13 +181,13 @@ gboolean recording_writer_core(struct recording_writer *self, const struct row_c
 	bind_value(statement, 6, row->trace_id);
 	bind_int(statement, 7, (gint64)row->trace_bytes);
 	g_hash_table_add(self->cores, GUINT_TO_POINTER(row->core + 1));
-	return statement_run(self, statement, "write a core", error);
+	return writer_run(self, statement, "write a core", error);
 }
 
 gboolean recording_writer_machine(struct recording_writer *self, const struct row_machine *row,
                                   GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_MACHINE, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_MACHINE, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -241,20 +196,20 @@ gboolean recording_writer_machine(struct recording_writer *self, const struct ro
 	bind_text(statement, 3, row->kind);
 	bind_value(statement, 4, row->vmid);
 	bind_int(statement, 5, row->vcpus);
-	return statement_run(self, statement, "write a machine", error);
+	return writer_run(self, statement, "write a machine", error);
 }
 
 gboolean recording_writer_task(struct recording_writer *self, const struct row_task *row,
                                GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_TASK, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_TASK, error);
 
 	if (statement == NULL)
 		return FALSE;
 	bind_int(statement, 1, row->machine);
 	bind_int(statement, 2, row->context_id);
 	bind_text(statement, 3, row->name);
-	return statement_run(self, statement, "write a task", error);
+	return writer_run(self, statement, "write a task", error);
 }
 
 guint recording_writer_owner(struct recording_writer *self, const struct row_owner *owner)
@@ -327,7 +282,7 @@ static gboolean account_write(struct recording_writer *self, guint core,
                               const struct row_span *spans, gsize n_spans, GError **error)
 {
 	g_autofree struct account_sum *sums = g_new0(struct account_sum, self->owners->len);
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_ACCOUNT, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_ACCOUNT, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -348,7 +303,7 @@ static gboolean account_write(struct recording_writer *self, guint core,
 		bind_int(statement, 4, (gint64)sums[i].cycles);
 		bind_int(statement, 5, sums[i].halted_ns);
 		bind_int(statement, 6, sums[i].spans);
-		if (!statement_run(self, statement, "write the account", error))
+		if (!writer_run(self, statement, "write the account", error))
 			return FALSE;
 	}
 	return TRUE;
@@ -357,7 +312,7 @@ static gboolean account_write(struct recording_writer *self, guint core,
 static gboolean lod_write(const struct row_lod *row, gpointer data, GError **error)
 {
 	struct recording_writer *self = data;
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_LOD, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_LOD, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -367,13 +322,13 @@ static gboolean lod_write(const struct row_lod *row, gpointer data, GError **err
 	bind_int(statement, 4, row->owner);
 	bind_int(statement, 5, row->time_ns);
 	bind_int(statement, 6, (gint64)row->spans);
-	return statement_run(self, statement, "write levels of detail", error);
+	return writer_run(self, statement, "write levels of detail", error);
 }
 
 gboolean recording_writer_spans(struct recording_writer *self, guint core,
                                 const struct row_span *spans, gsize n_spans, GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_SPANS, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_SPANS, error);
 
 	if (statement == NULL || !spans_check(self, core, spans, n_spans, error))
 		return FALSE;
@@ -383,7 +338,7 @@ gboolean recording_writer_spans(struct recording_writer *self, guint core,
 	self->end_ns =
 		MAX(self->end_ns, spans[n_spans - 1].start_ns + spans[n_spans - 1].duration_ns);
 	self->source = (struct span_source) { .spans = spans, .n_spans = n_spans };
-	if (!statement_run(self, statement, "write spans", error))
+	if (!writer_run(self, statement, "write spans", error))
 		return FALSE;
 	self->source = (struct span_source) { .n_spans = 0 };
 	return account_write(self, core, spans, n_spans, error) &&
@@ -393,7 +348,7 @@ gboolean recording_writer_spans(struct recording_writer *self, guint core,
 gboolean recording_writer_gap(struct recording_writer *self, const struct row_gap *row,
                               GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_GAP, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_GAP, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -404,13 +359,13 @@ gboolean recording_writer_gap(struct recording_writer *self, const struct row_ga
 	bind_text(statement, 5, row->reason);
 	bind_int(statement, 6, (gint64)row->begin_offset);
 	bind_int(statement, 7, (gint64)row->end_offset);
-	return statement_run(self, statement, "write a gap", error);
+	return writer_run(self, statement, "write a gap", error);
 }
 
 gboolean recording_writer_exception(struct recording_writer *self, const struct row_exception *row,
                                     GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_EXCEPTION, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_EXCEPTION, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -425,13 +380,13 @@ gboolean recording_writer_exception(struct recording_writer *self, const struct 
 	bind_int(statement, 6, row->from_owner);
 	bind_int(statement, 7, row->to_owner);
 	bind_int(statement, 8, (gint64)row->trace_offset);
-	return statement_run(self, statement, "write an exception", error);
+	return writer_run(self, statement, "write an exception", error);
 }
 
 gboolean recording_writer_stm(struct recording_writer *self, const struct row_stm *row,
                               GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_STM, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_STM, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -450,26 +405,26 @@ gboolean recording_writer_stm(struct recording_writer *self, const struct row_st
 	sqlite3_bind_blob64(statement, 9, row->payload_bytes > 0 ? (const void *)row->payload : "",
 	                    row->payload_bytes, SQLITE_TRANSIENT);
 	bind_int(statement, 10, (gint64)row->trace_offset);
-	return statement_run(self, statement, "write an STM message", error);
+	return writer_run(self, statement, "write an STM message", error);
 }
 
 gboolean recording_writer_quality(struct recording_writer *self, const struct row_quality *row,
                                   GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_QUALITY, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_QUALITY, error);
 
 	if (statement == NULL)
 		return FALSE;
 	bind_text(statement, 1, row->source);
 	bind_text(statement, 2, row->name);
 	bind_int(statement, 3, (gint64)row->count);
-	return statement_run(self, statement, "write a quality count", error);
+	return writer_run(self, statement, "write a quality count", error);
 }
 
 gboolean recording_writer_quality_event(struct recording_writer *self,
                                         const struct row_quality_event *row, GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_QUALITY_EVENT, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_QUALITY_EVENT, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -478,12 +433,12 @@ gboolean recording_writer_quality_event(struct recording_writer *self,
 	bind_text(statement, 3, row->name);
 	bind_int(statement, 4, (gint64)row->trace_offset);
 	bind_text(statement, 5, row->detail);
-	return statement_run(self, statement, "write a quality event", error);
+	return writer_run(self, statement, "write a quality event", error);
 }
 
 static gboolean owners_write(struct recording_writer *self, GError **error)
 {
-	sqlite3_stmt *statement = statement_get(self, STATEMENT_OWNER, error);
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_OWNER, error);
 
 	if (statement == NULL)
 		return FALSE;
@@ -495,7 +450,7 @@ static gboolean owners_write(struct recording_writer *self, GError **error)
 		bind_value(statement, 3, owner->el);
 		bind_value(statement, 4, owner->vmid);
 		bind_value(statement, 5, owner->context_id);
-		if (!statement_run(self, statement, "write an owner", error))
+		if (!writer_run(self, statement, "write an owner", error))
 			return FALSE;
 	}
 	return TRUE;

@@ -56,5 +56,16 @@ gboolean recording_writer_quality(struct recording_writer *self, const struct ro
 gboolean recording_writer_quality_event(struct recording_writer *self,
                                         const struct row_quality_event *row, GError **error);
 
+/* vCPUs and what they did. Runs and exits go in in any order; each is checked against the
+ * vCPUs written before it. */
+gboolean recording_writer_vcpu(struct recording_writer *self, const struct row_vcpu *row,
+                               GError **error);
+gboolean recording_writer_vcpu_run(struct recording_writer *self, const struct row_vcpu_run *row,
+                                   GError **error);
+gboolean recording_writer_exit(struct recording_writer *self, const struct row_exit *row,
+                               GError **error);
+gboolean recording_writer_request(struct recording_writer *self, const struct row_request *row,
+                                  GError **error);
+
 /* Commits, and renames to the final name. The writer can then only be freed. */
 gboolean recording_writer_finish(struct recording_writer *self, GError **error);

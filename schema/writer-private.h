@@ -1,0 +1,68 @@
+/* writer-private.h: what the halves of the writer share
+ *
+ * writer.c makes the file and takes what was traced; writer-vcpu.c takes what was
+ * made of it. For the schema room only.
+ */
+#pragma once
+
+#include "schema/db.h"
+#include "schema/partial-file.h"
+#include "schema/span-vtab.h"
+#include "schema/writer.h"
+
+enum statement {
+	STATEMENT_META,
+	STATEMENT_CORE,
+	STATEMENT_MACHINE,
+	STATEMENT_TASK,
+	STATEMENT_OWNER,
+	STATEMENT_SPANS,
+	STATEMENT_ACCOUNT,
+	STATEMENT_LOD,
+	STATEMENT_GAP,
+	STATEMENT_EXCEPTION,
+	STATEMENT_STM,
+	STATEMENT_QUALITY,
+	STATEMENT_QUALITY_EVENT,
+	STATEMENT_VCPU,
+	STATEMENT_VCPU_RUN,
+	STATEMENT_EXIT,
+	STATEMENT_REQUEST,
+	STATEMENTS
+};
+
+struct recording_writer {
+	struct partial_file file;
+	struct db db;
+	sqlite3_stmt *statements[STATEMENTS]; /* prepared on first use */
+	struct span_source source;            /* what hvscope_spans shows */
+	GArray *owners;                       /* struct row_owner, by index */
+	GHashTable *owner_index;              /* struct row_owner * -> index + 1 */
+	GHashTable *cores;                    /* core number + 1, of core rows */
+	GHashTable *span_cores;               /* core number + 1, of cores with spans */
+	guint n_vcpus;                        /* rows of vcpu */
+	gint64 window_ns;                     /* from meta, or -1 */
+	gint64 end_ns;                        /* of the last span of any core */
+	gint64 sequence;                      /* running number of gaps, exceptions, .. */
+	gboolean failed;                      /* half-written: it can only be dropped */
+};
+
+/* The statement, ready to be bound; NULL with `error` set where the writer cannot write. */
+sqlite3_stmt *writer_statement(struct recording_writer *self, enum statement which, GError **error);
+
+gboolean writer_run(struct recording_writer *self, sqlite3_stmt *statement, const char *doing,
+                    GError **error);
+
+static inline void bind_int(sqlite3_stmt *statement, int at, gint64 value)
+{
+	sqlite3_bind_int64(statement, at, value);
+}
+
+/* OWNER_NO_VALUE is NULL. */
+static inline void bind_value(sqlite3_stmt *statement, int at, gint64 value)
+{
+	if (value == OWNER_NO_VALUE)
+		sqlite3_bind_null(statement, at);
+	else
+		sqlite3_bind_int64(statement, at, value);
+}

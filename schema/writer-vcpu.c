@@ -1,0 +1,117 @@
+#include "schema/writer-private.h"
+
+static void bind_address(sqlite3_stmt *statement, int at, gboolean has, guint64 address_va)
+{
+	if (has)
+		bind_int(statement, at, (gint64)address_va);
+	else
+		sqlite3_bind_null(statement, at);
+}
+
+/* What every row of time must keep to; the reader refuses a recording where one does not. */
+static gboolean time_check(struct recording_writer *self, const char *table, gint64 start_ns,
+                           gint64 duration_ns, gint64 vcpu, GError **error)
+{
+	if (start_ns >= 0 && duration_ns >= 0 && duration_ns <= G_MAXINT64 - start_ns &&
+	    vcpu >= OWNER_NO_VALUE && vcpu < (gint64)self->n_vcpus)
+		return TRUE;
+	g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_ORDER,
+	            "%s: %s at %" G_GINT64_FORMAT " ns for %" G_GINT64_FORMAT
+	            " ns, vCPU %" G_GINT64_FORMAT " of %u: out of range",
+	            self->file.path, table, start_ns, duration_ns, vcpu, self->n_vcpus);
+	return FALSE;
+}
+
+gboolean recording_writer_vcpu(struct recording_writer *self, const struct row_vcpu *row,
+                               GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_VCPU, error);
+
+	if (statement == NULL)
+		return FALSE;
+	if (row->vcpu != self->n_vcpus) {
+		g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_ORDER,
+		            "%s: vCPU %u comes where %u was expected", self->file.path, row->vcpu,
+		            self->n_vcpus);
+		return FALSE;
+	}
+	self->n_vcpus++;
+	bind_int(statement, 1, row->vcpu);
+	bind_int(statement, 2, row->vmid);
+	bind_value(statement, 3, row->number);
+	bind_int(statement, 4, row->numbered != FALSE);
+	return writer_run(self, statement, "write a vCPU", error);
+}
+
+gboolean recording_writer_vcpu_run(struct recording_writer *self, const struct row_vcpu_run *row,
+                                   GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_VCPU_RUN, error);
+
+	if (statement == NULL ||
+	    !time_check(self, "vcpu_run", row->start_ns, row->duration_ns, row->vcpu, error))
+		return FALSE;
+	bind_int(statement, 1, row->vcpu);
+	bind_int(statement, 2, row->start_ns);
+	bind_int(statement, 3, self->sequence++);
+	bind_int(statement, 4, row->duration_ns);
+	bind_value(statement, 5, row->core);
+	bind_int(statement, 6, row->state);
+	bind_int(statement, 7, row->guest_ns);
+	bind_int(statement, 8, row->hypervisor_ns);
+	bind_int(statement, 9, (gint64)row->cycles);
+	bind_int(statement, 10, (gint64)row->exits);
+	bind_int(statement, 11, row->known);
+	sqlite3_bind_double(statement, 12, row->confidence);
+	return writer_run(self, statement, "write a run of a vCPU", error);
+}
+
+gboolean recording_writer_exit(struct recording_writer *self, const struct row_exit *row,
+                               GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_EXIT, error);
+
+	if (statement == NULL ||
+	    !time_check(self, "exit", row->start_ns, row->duration_ns, row->vcpu, error) ||
+	    !time_check(self, "exit", row->start_ns, row->duration_ns, row->next_vcpu, error))
+		return FALSE;
+	bind_int(statement, 1, row->core);
+	bind_int(statement, 2, row->start_ns);
+	bind_int(statement, 3, self->sequence++);
+	bind_int(statement, 4, row->duration_ns);
+	bind_int(statement, 5, row->hypervisor_ns);
+	bind_int(statement, 6, row->idle_ns);
+	bind_int(statement, 7, row->idle_hypervisor_ns);
+	bind_int(statement, 8, (gint64)row->cycles);
+	bind_int(statement, 9, row->reason);
+	bind_value(statement, 10, row->type);
+	bind_address(statement, 11, row->has_return_address, row->return_address_va);
+	bind_address(statement, 12, row->has_resume_address, row->resume_address_va);
+	bind_int(statement, 13, row->vcpu);
+	bind_value(statement, 14, row->next_vcpu);
+	bind_int(statement, 15, row->ended);
+	bind_int(statement, 16, row->known);
+	sqlite3_bind_double(statement, 17, row->confidence);
+	bind_value(statement, 18, row->injection_ns);
+	bind_int(statement, 19, row->censored != FALSE);
+	bind_int(statement, 20, (gint64)row->trace_offset);
+	return writer_run(self, statement, "write an exit", error);
+}
+
+gboolean recording_writer_request(struct recording_writer *self, const struct row_request *row,
+                                  GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_REQUEST, error);
+
+	if (statement == NULL)
+		return FALSE;
+	bind_int(statement, 1, row->request);
+	bind_int(statement, 2, row->frontend_vmid);
+	bind_int(statement, 3, row->backend_vmid);
+	for (int i = 0; i < REQUEST_STAGES; i++)
+		bind_value(statement, 4 + i, row->t_ns[i]);
+	bind_int(statement, 13, row->marked);
+	bind_int(statement, 14, row->notify);
+	bind_int(statement, 15, row->censored != FALSE);
+	return writer_run(self, statement, "write a request", error);
+}
