@@ -272,31 +272,11 @@ static void walk_kernel_then_user(struct chain *chain, struct machine *machine,
 		walk_user(chain, machine, task, user, BACKTRACE_USER);
 }
 
-static struct task *current_of(struct system *system, struct machine *machine,
-                               const struct vcpu *vcpu)
-{
-	GPtrArray *tasks;
-	struct va va = { 0 };
-
-	if (machine->os == NULL || machine->os->current == NULL)
-		return NULL;
-	machine->os->current(machine->os, machine, vcpu, &va, NULL);
-	tasks = system_tasks(system, machine);
-	for (guint i = 0; i < tasks->len; i++) {
-		struct task *task = g_ptr_array_index(tasks, i);
-
-		if (va.value != 0 ? task->va.value == va.value
-		                  : task->on_cpu && task->vcpu == (int)vcpu->id)
-			return task;
-	}
-	return NULL;
-}
-
 /* The guest's side of a vCPU, by the level that it stands in. */
 static void walk_guest(struct chain *chain, struct machine *machine, const struct vcpu *vcpu,
                        enum backtrace_border border)
 {
-	struct task *task = current_of(chain->system, machine, vcpu);
+	struct task *task = system_current_task(chain->system, machine, vcpu);
 	struct register_set ignored, user;
 	struct unwind_registers start;
 	uint64_t cpsr = 0;
@@ -405,7 +385,7 @@ gboolean backtrace_task(struct system *system, struct machine *machine, const st
 	for (guint i = 0; i < machine->vcpus->len; i++) {
 		const struct vcpu *vcpu = g_ptr_array_index(machine->vcpus, i);
 
-		if (current_of(system, machine, vcpu) == task)
+		if (system_current_task(system, machine, vcpu) == task)
 			return backtrace_vcpu(system, machine, vcpu, out, error);
 	}
 	if (machine->os == NULL || machine->os->saved_registers == NULL) {

@@ -287,6 +287,26 @@ GPtrArray *system_tasks(struct system *self, struct machine *machine)
 	return machine->tasks;
 }
 
+struct task *system_current_task(struct system *self, struct machine *machine,
+                                 const struct vcpu *vcpu)
+{
+	GPtrArray *tasks;
+	struct va va = { 0 };
+
+	if (machine->os == NULL || machine->os->current == NULL)
+		return NULL;
+	machine->os->current(machine->os, machine, vcpu, &va, NULL);
+	tasks = system_tasks(self, machine);
+	for (guint i = 0; i < tasks->len; i++) {
+		struct task *task = g_ptr_array_index(tasks, i);
+
+		if (va.value != 0 ? task->va.value == va.value
+		                  : task->on_cpu && task->vcpu == (int)vcpu->id)
+			return task;
+	}
+	return NULL;
+}
+
 struct task *system_find_task(struct system *self, struct machine *machine, const char *name,
                               GError **error)
 {

@@ -44,6 +44,11 @@ GPtrArray *system_tasks(struct system *self, struct machine *machine);
 struct task *system_find_task(struct system *self, struct machine *machine, const char *name,
                               GError **error);
 
+/* The task that runs on a vCPU, by the guest's own word, else by its scheduler's mark
+ * on the task; NULL where none is known. */
+struct task *system_current_task(struct system *self, struct machine *machine,
+                                 const struct vcpu *vcpu);
+
 /* What an address of a user means here: the space to read it in. */
 struct place {
 	struct machine *machine; /* NULL for a PA where there is no hypervisor */

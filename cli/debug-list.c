@@ -33,28 +33,6 @@ static char *system_of(struct debug *self, const struct machine *machine)
 	return g_strdup_printf("Xen %s", version != NULL ? version : "of unknown version");
 }
 
-/* The task that runs on a live vCPU, by the guest's own word, else by its scheduler's
- * mark on the task. */
-static struct task *current_task(struct debug *self, struct machine *machine,
-                                 const struct vcpu *vcpu)
-{
-	GPtrArray *tasks;
-	struct va va = { 0 };
-
-	if (machine->os == NULL || machine->os->current == NULL)
-		return NULL;
-	machine->os->current(machine->os, machine, vcpu, &va, NULL);
-	tasks = system_tasks(self->system, machine);
-	for (guint i = 0; i < tasks->len; i++) {
-		struct task *task = g_ptr_array_index(tasks, i);
-
-		if (va.value != 0 ? task->va.value == va.value
-		                  : task->on_cpu && task->vcpu == (int)vcpu->id)
-			return task;
-	}
-	return NULL;
-}
-
 static void json_vcpu(JsonBuilder *b, const struct vcpu *vcpu)
 {
 	json_builder_begin_object(b);
@@ -106,7 +84,7 @@ static void print_vcpu(struct debug *self, struct machine *machine, const struct
 {
 	g_autofree char *where =
 		debug_describe_address(machine, (struct va) { value_of(vcpu, "pc") });
-	struct task *task = vcpu->live ? current_task(self, machine, vcpu) : NULL;
+	struct task *task = vcpu->live ? system_current_task(self->system, machine, vcpu) : NULL;
 
 	printf("  %s%u  %-8s %s EL%u pc %s", machine->number == 0 ? "core " : "vCPU ", vcpu->id,
 	       machine->number == 0 ? "" : vcpu_state_name(vcpu->state),

@@ -139,15 +139,12 @@ struct task *debug_find_task(struct debug *self, const char *text, struct machin
 }
 
 /* The vCPU on which a running task runs: then its registers are the task's. */
-static struct vcpu *vcpu_of(struct machine *machine, const struct task *task)
+static struct vcpu *vcpu_of(struct debug *self, struct machine *machine, const struct task *task)
 {
 	for (guint i = 0; i < machine->vcpus->len; i++) {
 		struct vcpu *vcpu = g_ptr_array_index(machine->vcpus, i);
-		struct va va;
 
-		if (machine->os->current != NULL &&
-		    machine->os->current(machine->os, machine, vcpu, &va, NULL) &&
-		    va.value == task->va.value)
+		if (system_current_task(self->system, machine, vcpu) == task)
 			return vcpu;
 	}
 	return NULL;
@@ -163,7 +160,7 @@ static gboolean show_task(struct debug *self, const char *text, gboolean decode,
 
 	if (task == NULL)
 		return FALSE;
-	vcpu = vcpu_of(machine, task);
+	vcpu = vcpu_of(self, machine, task);
 	register_set_init(&kernel);
 	register_set_init(&user);
 	if (vcpu == NULL)

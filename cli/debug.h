@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "awareness/breakpoints.h"
 #include "awareness/system.h"
 #include "awareness/target/target.h"
 #include "base/system-file.h"
@@ -19,6 +20,9 @@ struct debug {
 	struct system_file *file; /* NULL without --system */
 	gboolean json;
 	char *current; /* name of the machine meant where none is written; NULL: the first */
+	unsigned cpu;  /* the core that steps */
+	struct breakpoints *breakpoints; /* NULL until the first one */
+	unsigned depth;                  /* of scripts that call scripts */
 };
 
 struct debug_command {
@@ -41,6 +45,15 @@ enum debug_error {
  * that n_min to n_max words are left after the name. */
 gboolean debug_parse(struct debug *self, int *argc, char ***argv, const GOptionEntry *entries,
                      int n_min, int n_max, GError **error);
+
+/* Runs one command: words[0] is its name. */
+gboolean debug_run(struct debug *self, char **words, GError **error);
+
+/* New NULL-terminated array of the commands' names. */
+char **debug_command_names(void);
+
+/* Reads commands from the terminal until the end of the input. */
+gboolean debug_prompt(struct debug *self, GError **error);
 
 /* The machine named, or the current one for NULL. */
 struct machine *debug_machine(struct debug *self, const char *name, GError **error);
@@ -70,4 +83,6 @@ extern const struct debug_command debug_commands_list[];   /* ends with name NUL
 extern const struct debug_command debug_commands_memory[]; /* likewise */
 extern const struct debug_command debug_commands_backtrace[];
 extern const struct debug_command debug_commands_print[];
+extern const struct debug_command debug_commands_prompt[];
+extern const struct debug_command debug_commands_run[];
 extern const struct debug_command debug_commands_registers[];

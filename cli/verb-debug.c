@@ -11,8 +11,9 @@
 G_DEFINE_QUARK(hvscope - debug - error, debug_error)
 
 static const struct debug_command *const command_tables[] = {
-	debug_commands_list,  debug_commands_backtrace, debug_commands_memory,
-	debug_commands_print, debug_commands_registers,
+	debug_commands_list,   debug_commands_backtrace, debug_commands_memory,
+	debug_commands_print,  debug_commands_registers, debug_commands_run,
+	debug_commands_prompt,
 };
 
 gboolean debug_parse(struct debug *self, int *argc, char ***argv, const GOptionEntry *entries,
@@ -117,7 +118,7 @@ static const struct debug_command *find_command(const char *name, GError **error
 }
 
 /* Options are the command's own for the length of one command. */
-static gboolean run_command(struct debug *self, char **words, GError **error)
+gboolean debug_run(struct debug *self, char **words, GError **error)
 {
 	const struct debug_command *command = find_command(words[0], error);
 	gboolean json = self->json;
@@ -132,6 +133,23 @@ static gboolean run_command(struct debug *self, char **words, GError **error)
 	done = command->run(self, argc, argv, error);
 	self->json = json;
 	return done;
+}
+
+char **debug_command_names(void)
+{
+	GPtrArray *names = g_ptr_array_new();
+
+	for (gsize t = 0; t < G_N_ELEMENTS(command_tables); t++) {
+		for (const struct debug_command *c = command_tables[t]; c->name != NULL; c++)
+			g_ptr_array_add(names, g_strdup(c->name));
+	}
+	g_ptr_array_add(names, NULL);
+	return (char **)g_ptr_array_free(names, FALSE);
+}
+
+static gboolean run_words(struct debug *self, char **words, GError **error)
+{
+	return words[0] != NULL ? debug_run(self, words, error) : debug_prompt(self, error);
 }
 
 static gboolean open_all(struct debug *self, const char *target, const char *system_path,
@@ -151,6 +169,7 @@ static gboolean open_all(struct debug *self, const char *target, const char *sys
 
 static void close_all(struct debug *self)
 {
+	breakpoints_free(self->breakpoints);
 	system_free(self->system);
 	target_free(self->target);
 	g_clear_pointer(&self->file, system_file_free);
@@ -192,7 +211,8 @@ static int run_debug(int argc, char **argv)
 	struct debug self = { 0 };
 	const GOptionEntry entries[] = {
 		{ "target", 't', 0, G_OPTION_ARG_STRING, &target,
-		  "gdb:HOST:PORT, gdb:unix:PATH, openocd:HOST:PORT, core:FILE, ram:FILE+STATE or coresight:LINK+BOARD",
+		  "gdb:HOST:PORT, gdb:unix:PATH, openocd:HOST:PORT, core:FILE, ram:FILE+STATE or "
+		  "coresight:LINK+BOARD",
 		  "TARGET" },
 		{ "system", 's', 0, G_OPTION_ARG_FILENAME, &system_path,
 		  "names and symbols of the machines (docs/system-file.md)", "FILE" },
@@ -201,7 +221,7 @@ static int run_debug(int argc, char **argv)
 		  "say what was read of the target, on stderr", NULL },
 		G_OPTION_ENTRY_NULL,
 	};
-	g_autoptr(GOptionContext) context = g_option_context_new("COMMAND [ARGUMENTS]");
+	g_autoptr(GOptionContext) context = g_option_context_new("[COMMAND [ARGUMENTS]]");
 	g_autofree char *commands = describe_commands();
 	g_autoptr(GError) error = NULL;
 	int code = EXIT_CODE_DONE;
@@ -209,18 +229,17 @@ static int run_debug(int argc, char **argv)
 	g_set_prgname("hvscope debug");
 	g_option_context_set_strict_posix(context, TRUE);
 	g_option_context_set_summary(
-		context, "Looks at a halted target or a dump: every machine, every task.");
+		context, "Looks at a halted target or a dump: every machine, every task. Without a "
+			 "command it asks for them.");
 	g_option_context_set_description(context, commands);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return verb_usage("debug", "%s", error->message);
 	if (target == NULL)
 		return verb_usage("debug", "--target is missing");
-	if (argc < 2)
-		return verb_usage("debug", "the command is missing");
-	if (find_command(argv[1], &error) == NULL)
+	if (argc > 1 && find_command(argv[1], &error) == NULL)
 		return verb_usage("debug", "%s", error->message);
-	if (!open_all(&self, target, system_path, &error) || !run_command(&self, argv + 1, &error))
+	if (!open_all(&self, target, system_path, &error) || !run_words(&self, argv + 1, &error))
 		code = g_error_matches(error, DEBUG_ERROR, DEBUG_ERROR_USAGE) ||
 		                       error->domain == G_OPTION_ERROR
 		               ? verb_usage("debug", "%s", error->message)

@@ -98,6 +98,11 @@ void gdb_link_set_timeout(struct gdb_link *self, unsigned timeout_ms)
 	self->timeout_ms = timeout_ms;
 }
 
+unsigned gdb_link_timeout(const struct gdb_link *self)
+{
+	return self->timeout_ms;
+}
+
 static gboolean broken(GError **error, const char *what)
 {
 	g_set_error(error, TARGET_ERROR, TARGET_ERROR_LINK, "the gdb server %s", what);

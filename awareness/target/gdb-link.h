@@ -25,6 +25,7 @@ size_t gdb_link_packet_bytes(const struct gdb_link *self);
 
 /* Replies are waited for this long; 5000 at first. */
 void gdb_link_set_timeout(struct gdb_link *self, unsigned timeout_ms);
+unsigned gdb_link_timeout(const struct gdb_link *self);
 
 /* Turns acknowledgement off where the peer can do without. */
 gboolean gdb_link_quiet(struct gdb_link *self, GError **error);

@@ -471,7 +471,7 @@ static gboolean take_first_stops(struct target_gdb *self, GError **error)
 {
 	const char *text;
 
-	if (!gdb_link_wait_stop(self->link, HALT_MS, &text, error))
+	if (!gdb_link_wait_stop(self->link, gdb_link_timeout(self->link), &text, error))
 		return FALSE;
 	if (text == NULL) {
 		g_set_error(error, TARGET_ERROR, TARGET_ERROR_TIMEOUT,
