@@ -235,6 +235,9 @@ static void open_window(void)
 	etm.stop_insn = stop->value + (stop->relative ? etm.begun : 0);
 	etm.stop_time_ns = stop->value + (stop->relative ? flow_time_ns(&etm.flow) : 0);
 	flow_forget(&etm.flow);
+	/* The figures are the window's. */
+	etm.flow.n_corrections = 0;
+	etm.flow.correction_max_ns = 0;
 }
 
 static void on_block(unsigned vcpu_index, void *data)

@@ -44,10 +44,12 @@ def etm_plugin():
     sources = sorted(folder.glob("*.c"))
     if not sources:
         return None
-    encoder = [ROOT / "capture" / f"{name}.c" for name in
-               ("etm4-encoder", "etm4-encoder-address", "cs-formatter", "stp-encoder")]
-    headers = sorted(folder.glob("*.h")) + [path.with_suffix(".h") for path in encoder]
-    return build_plugin("virtual-etm", sources + encoder, [ROOT], headers)
+    room = ROOT / "capture"
+    shared = [room / f"{name}.c" for name in
+              ("etm4-encoder", "etm4-encoder-address", "cs-formatter", "stp-encoder", "ini-file")]
+    shared += sorted(room.glob("snapshot*.c")) + [ROOT / "base" / "suggest.c"]
+    headers = sorted(folder.glob("*.h")) + sorted(room.glob("*.h"))
+    return build_plugin("virtual-etm", sources + shared, [ROOT], headers)
 
 
 def truth_plugin():
