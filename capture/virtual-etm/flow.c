@@ -79,14 +79,24 @@ void flow_block_init(struct flow_block *block, uint64_t translated_va)
 		block->effects |= a64_classify(block->code[i]).effects;
 }
 
+static uint64_t time_at(const struct flow *self, uint64_t insns)
+{
+	return (uint64_t)(self->base_ns + (int64_t)(insns << self->shift));
+}
+
 uint64_t flow_time_ns(const struct flow *self)
 {
-	return (uint64_t)(self->base_ns + (int64_t)(self->insns << self->shift));
+	return time_at(self, self->insns);
 }
 
 uint64_t flow_time_ticks(const struct flow *self)
 {
-	return flow_time_ns(self) / self->tick_ns;
+	return time_at(self, self->insns) / self->tick_ns;
+}
+
+uint64_t flow_ticks_at(const struct flow *self, uint64_t insns)
+{
+	return time_at(self, insns) / self->tick_ns;
 }
 
 bool flow_time_known(const struct flow *self)
@@ -234,6 +244,7 @@ static void tell_run(struct flow *self, unsigned index, unsigned executed, enum 
 		.end = end,
 		.link = block->last.link,
 		.target_va = target_va,
+		.start_insns = core->begun_insns,
 	};
 
 	self->insns -= block->n - executed;
@@ -555,9 +566,7 @@ static void begin_time(struct flow *self, unsigned index)
 	if (block->last.kind == A64_WFI && all_wait(self))
 		self->time_certain = false;
 	if (turned)
-		self->listener.resume(
-			self->listener.data, index,
-			(uint64_t)(self->base_ns + (int64_t)(core->stop_insns << self->shift)));
+		self->listener.resume(self->listener.data, index, time_at(self, core->stop_insns));
 }
 
 static void begin_block(struct flow *self, unsigned index, struct flow_block *block, uint64_t va)
@@ -570,6 +579,7 @@ static void begin_block(struct flow *self, unsigned index, struct flow_block *bl
 	core->eret_known = false;
 	core->present = true;
 	core->waiting = block->last.kind == A64_WFI || block->last.kind == A64_CALL;
+	core->begun_insns = self->insns;
 	self->insns += block->n;
 }
 

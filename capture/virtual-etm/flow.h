@@ -74,8 +74,9 @@ struct flow_run {
 	uint64_t va;
 	uint16_t n; /* may be 0: then only `end` NONE */
 	enum flow_end end;
-	bool link;          /* with TAKEN and INDIRECT */
-	uint64_t target_va; /* where it went; known for all ends but NONE */
+	bool link;            /* with TAKEN and INDIRECT */
+	uint64_t target_va;   /* where it went; known for all ends but NONE */
+	uint64_t start_insns; /* flow.insns when it began, for flow_ticks_at */
 };
 
 /* An exception, taken from `from` with `return_va` preferred. It shows in ETM's types. */
@@ -116,7 +117,8 @@ struct flow_core {
 	bool foreign;         /* in AArch32 state, which is not followed */
 	bool present;         /* ever ran */
 	uint64_t stop_insns;  /* flow.insns when its turn ended */
-	uint64_t ended_insns; /* when its last block did */
+	uint64_t begun_insns; /* when its last block began */
+	uint64_t ended_insns; /* and ended */
 	uint64_t executed;    /* instructions since flow_init */
 };
 
@@ -184,6 +186,9 @@ void flow_forget(struct flow *self);
  * ticks (CNTPCT). */
 uint64_t flow_time_ns(const struct flow *self);
 uint64_t flow_time_ticks(const struct flow *self);
+
+/* The ticks when flow.insns was `insns`. */
+uint64_t flow_ticks_at(const struct flow *self, uint64_t insns);
 
 /* False from the start to the first counter read, and from the moment when all cores
  * waited: QEMU then moves its clock, unseen, to the next timer. */

@@ -97,9 +97,9 @@ static bool sync_due(const struct trace_unit *self)
 	                                                                                << syncpr;
 }
 
-/* What must stand before the instruction at `va`. Where a P0 element is under way no
+/* What must stand before the run. Where a P0 element is under way no
  * address may: the decoder would lose what ran of it. */
-static void send_pending(struct trace_unit *self, uint64_t va)
+static void send_pending(struct trace_unit *self, const struct flow_run *run)
 {
 	if (sync_due(self) && !self->in_element)
 		synchronise(self);
@@ -107,17 +107,17 @@ static void send_pending(struct trace_unit *self, uint64_t va)
 		const struct etm4_context context = encoder_context(&self->context);
 
 		if (self->pending_address)
-			etm4_encoder_address_context(&self->encoder, va, ETM4_IS0, &context);
+			etm4_encoder_address_context(&self->encoder, run->va, ETM4_IS0, &context);
 		else
 			etm4_encoder_context(&self->encoder, &context);
 	} else if (self->pending_address) {
-		etm4_encoder_address(&self->encoder, va, ETM4_IS0);
+		etm4_encoder_address(&self->encoder, run->va, ETM4_IS0);
 	}
 	self->pending_address = false;
 	self->pending_context = false;
 	self->pending_handler = false;
 	if (self->pending_timestamp && flow_time_known(self->flow)) {
-		send_timestamp(self, flow_time_ticks(self->flow));
+		send_timestamp(self, flow_ticks_at(self->flow, run->start_insns));
 		self->pending_timestamp = false;
 	}
 }
@@ -196,7 +196,7 @@ void trace_unit_run(struct trace_unit *self, const struct flow_context *context,
 	if (!self->tracing)
 		start_tracing(self);
 	if (self->pending_address || self->pending_context || self->pending_timestamp)
-		send_pending(self, run->va);
+		send_pending(self, run);
 	if (self->code != NULL)
 		code_image_note(self->code, self->space, run->block, run->va);
 	self->cycles += run->n;
