@@ -1,4 +1,5 @@
 #include "cli/capture-board.h"
+#include "cli/capture-qemu.h"
 #include "cli/verb.h"
 
 #include <string.h>
@@ -10,8 +11,11 @@ static int capture_run(int argc, char **argv)
 		argv[1] = (char *)"capture probe";
 		return capture_probe_run(argc - 1, argv + 1);
 	}
+	if (capture_qemu_wanted(argc, argv))
+		return capture_qemu_run(argc, argv);
 	return capture_board_run(argc, argv);
 }
 
-const struct verb verb_capture = { "capture", "record trace from a board into a capture directory",
+const struct verb verb_capture = { "capture",
+	                           "record trace from a board or QEMU into a capture directory",
 	                           capture_run };

@@ -1,13 +1,14 @@
 /* etm-compare.c: a capture of the virtual ETM against the truth log, instruction by instruction
  *
- *   etm-compare [--filtered] CAPTURE TRUTH
+ *   etm-compare [--filtered | --el N] CAPTURE TRUTH
  *
  * Decodes the capture with OpenCSD's full decoder, one tree per core, with the code image
  * of the space (exception level, VMID, context ID) that the trace says the core is in, and
  * compares address and exception level of every instruction with TRUTH/insns-N.bin
  * (truth-plugin.c). The decoded stream must be the truth's beginning, short of it by no
  * more than what stands behind the last P0 element. With --filtered, a trace-on may skip
- * any part of the truth, and what is traced must follow in order.
+ * any part of the truth, and what is traced must follow in order. With --el the truth is
+ * what ran at that exception level, and nothing of it may be missing.
  *
  * Prints what it found; exit status 0 where nothing differs.
  */
@@ -42,7 +43,9 @@ struct core {
 	gsize n_truth, at;
 	uint8_t el, vmid;
 	uint32_t cid;
-	gboolean filtered, lost, seek;
+	gboolean filtered, lost;
+	GArray *segment; /* filtered: uint64_t as in the truth, since the last trace on */
+	gint only_el;    /* -1: all */
 	uint64_t n_instructions, n_mismatches, n_exceptions, n_trace_on, n_no_code, n_bad_packets;
 };
 
@@ -111,12 +114,27 @@ static uint32_t read_code(const void *data, const ocsd_vaddr_t address,
 	return 4;
 }
 
-/* After a filtered gap: where the truth goes on with this instruction. */
-static void seek_truth(struct core *core, uint64_t wanted)
+/* What stood between two gaps must be somewhere in the truth, after what was before. The
+ * first place is the best one: it leaves most to what follows. */
+static void place_segment(struct core *core)
 {
-	while (core->at < core->n_truth && core->truth[core->at] != wanted)
-		core->at++;
-	core->seek = FALSE;
+	const GArray *segment = core->segment;
+	const uint64_t *wanted = (const uint64_t *)(gconstpointer)segment->data;
+	gsize at = core->at;
+
+	while (at + segment->len <= core->n_truth &&
+	       memcmp(&core->truth[at], wanted, segment->len * sizeof wanted[0]) != 0)
+		at++;
+	if (at + segment->len <= core->n_truth) {
+		core->at = at + segment->len;
+	} else {
+		core->n_mismatches++;
+		if (core->n_mismatches <= SHOWN_MAX)
+			printf("core %u: the truth has no such %u instructions after %zu, which "
+			       "begin with 0x%" PRIx64 "\n",
+			       core->index, segment->len, core->at, wanted[0]);
+	}
+	g_array_set_size(core->segment, 0);
 }
 
 static void compare_instruction(struct core *core, uint64_t va)
@@ -126,8 +144,13 @@ static void compare_instruction(struct core *core, uint64_t va)
 	core->n_instructions++;
 	if (core->lost)
 		return;
-	if (core->seek)
-		seek_truth(core, got);
+	if (core->filtered) {
+		g_array_append_val(core->segment, got);
+		return;
+	}
+	while (core->only_el >= 0 && core->at < core->n_truth &&
+	       (core->truth[core->at] & 3) != (uint64_t)core->only_el)
+		core->at++;
 	if (core->at < core->n_truth && core->truth[core->at] == got) {
 		core->at++;
 		return;
@@ -168,7 +191,8 @@ static ocsd_datapath_resp_t on_element(const void *data, const ocsd_trc_index_t 
 		break;
 	case OCSD_GEN_TRC_ELEM_TRACE_ON:
 		core->n_trace_on++;
-		core->seek = core->filtered;
+		if (core->filtered && core->segment->len > 0)
+			place_segment(core);
 		break;
 	case OCSD_GEN_TRC_ELEM_ADDR_NACC:
 		core->n_no_code++;
@@ -261,9 +285,12 @@ static gboolean compare_core(struct core *core, const struct snapshot *capture,
 	core->n_truth = g_mapped_file_get_length(truth) / sizeof core->truth[0];
 	decode(source, core, (const uint8_t *)g_mapped_file_get_contents(trace),
 	       g_mapped_file_get_length(trace));
+	if (core->segment->len > 0)
+		place_segment(core);
 	n_left = core->n_truth > core->at ? core->n_truth - core->at : 0;
 	good = core->n_mismatches == 0 && core->n_no_code == 0 && core->n_bad_packets == 0 &&
-	       (core->filtered || (n_left < TAIL_MAX && core->n_trace_on <= 1));
+	       (core->filtered ||
+	        (n_left < TAIL_MAX && (core->n_trace_on <= 1 || core->only_el >= 0)));
 	printf("core %u: %" PRIu64 " instructions decoded, %zu in truth, %zu behind the end, "
 	       "%" PRIu64 " exceptions, %" PRIu64 " trace on, %" PRIu64 " mismatches, %" PRIu64
 	       " without code: %s\n",
@@ -273,7 +300,7 @@ static gboolean compare_core(struct core *core, const struct snapshot *capture,
 }
 
 static gboolean compare(const char *capture_dir, const char *truth_dir, gboolean filtered,
-                        GError **error)
+                        gint only_el, GError **error)
 {
 	g_autoptr(Snapshot) capture = snapshot_open(capture_dir, error);
 	g_autoptr(GHashTable) pages = g_hash_table_new_full(key_hash, key_equal, g_free, NULL);
@@ -291,9 +318,12 @@ static gboolean compare(const char *capture_dir, const char *truth_dir, gboolean
 	}
 	for (guint i = 0; i < capture->n_sources; i++) {
 		const struct snapshot_source *source = &capture->sources[i];
+		g_autoptr(GArray) segment = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 		struct core core = { .index = (unsigned)source->core,
 			             .code = &code,
-			             .filtered = filtered };
+			             .filtered = filtered,
+			             .segment = segment,
+			             .only_el = only_el };
 
 		if (source->protocol != SNAPSHOT_PROTOCOL_ETM4 || source->n_buffers == 0)
 			continue;
@@ -312,14 +342,16 @@ static gboolean compare(const char *capture_dir, const char *truth_dir, gboolean
 int main(int argc, char **argv)
 {
 	const gboolean filtered = argc > 1 && strcmp(argv[1], "--filtered") == 0;
+	const gboolean by_el = argc > 2 && strcmp(argv[1], "--el") == 0;
 	g_autoptr(GError) error = NULL;
 
-	if (argc != (filtered ? 4 : 3)) {
-		fprintf(stderr, "usage: etm-compare [--filtered] CAPTURE TRUTH\n");
+	if (argc != (by_el ? 5 : filtered ? 4 : 3)) {
+		fprintf(stderr, "usage: etm-compare [--filtered | --el N] CAPTURE TRUTH\n");
 		return 2;
 	}
 	ocsd_def_errlog_init(OCSD_ERR_SEV_NONE, 0);
-	if (!compare(argv[argc - 2], argv[argc - 1], filtered, &error)) {
+	if (!compare(argv[argc - 2], argv[argc - 1], filtered, by_el ? argv[2][0] - '0' : -1,
+	             &error)) {
 		fprintf(stderr, "etm-compare: %s\n", error->message);
 		return 1;
 	}
