@@ -70,10 +70,14 @@ static gboolean malformed(const struct parser *self, GError **error, const char 
 static gboolean get_fact(const struct parser *self, const char *group, const char *key,
                          struct fact *fact, GError **error)
 {
-	g_autofree char *text = g_key_file_get_string(self->file, group, key, NULL);
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *text = g_key_file_get_string(self->file, group, key, &cause);
 	char *open, *close;
 
 	memset(fact, 0, sizeof *fact);
+	if (text == NULL &&
+	    g_error_matches(cause, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE))
+		return malformed(self, error, group, key, cause->message, "UTF-8");
 	if (text == NULL)
 		return TRUE;
 	open = strchr(text, '[');
@@ -88,6 +92,15 @@ static gboolean get_fact(const struct parser *self, const char *group, const cha
 	*open = '\0';
 	fact->value = g_strdup(g_strstrip(text));
 	return TRUE;
+}
+
+/* As get_fact, where the key is known to be there: it cannot be read as text, then. */
+static gboolean get_listed_fact(const struct parser *self, const char *group, const char *key,
+                                struct fact *fact, GError **error)
+{
+	return get_fact(self, group, key, fact, error) &&
+	       (fact->value != NULL ||
+	        malformed(self, error, group, key, NULL, "VALUE [V|S|U] SOURCE"));
 }
 
 static gboolean parse_number(const char *text, guint64 max, guint64 *value)
@@ -301,7 +314,7 @@ static gboolean parse_edges(struct parser *self, GError **error)
 		guint64 port = 0;
 		gint from, to;
 
-		if (!get_fact(self, "path", keys[i], &fact, error))
+		if (!get_listed_fact(self, "path", keys[i], &fact, error))
 			return FALSE;
 		if (dot != NULL)
 			*dot = '\0';
@@ -364,7 +377,7 @@ static gboolean parse_cti(struct parser *self, const char *group, GError **error
 		if ((!out && !g_str_has_prefix(keys[i], "in")) ||
 		    !parse_number(keys[i] + (out ? 3 : 2), 31, &index))
 			return malformed(self, error, group, keys[i], keys[i], "inN or outN");
-		if (!get_fact(self, group, keys[i], &fact, error))
+		if (!get_listed_fact(self, group, keys[i], &fact, error))
 			return FALSE;
 		line.is_output = out;
 		line.index = (guint)index;
@@ -386,7 +399,7 @@ static gboolean parse_banks(struct parser *self, GError **error)
 		char *plus;
 		gboolean ok;
 
-		if (!get_fact(self, "memory", keys[i], &fact, error))
+		if (!get_listed_fact(self, "memory", keys[i], &fact, error))
 			return FALSE;
 		plus = strchr(fact.value, '+');
 		if (plus != NULL)

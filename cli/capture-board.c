@@ -126,7 +126,8 @@ static gboolean parse_cores(const char *text, guint64 *mask, GError **error)
 static gboolean parse_preset(const struct options *options, struct session_config *config,
                              GError **error)
 {
-	g_auto(GStrv) words = g_strsplit(options->preset, " ", 2);
+	const char *preset = options->preset != NULL ? options->preset : "schedule";
+	g_auto(GStrv) words = g_strsplit(preset, " ", 2);
 	const char *value = words[1];
 	gboolean found = FALSE;
 	char *end;
@@ -141,20 +142,20 @@ static gboolean parse_preset(const struct options *options, struct session_confi
 		return wrong(error,
 		             "--preset %s: expected schedule, exits, full, 'domain NAME', "
 		             "'task NUMBER' or stm",
-		             options->preset);
+		             preset);
 	if (config->preset != SESSION_PRESET_DOMAIN && config->preset != SESSION_PRESET_TASK)
-		return value == NULL || wrong(error, "--preset %s: %s takes nothing more",
-		                              options->preset, words[0]);
+		return value == NULL ||
+		       wrong(error, "--preset %s: %s takes nothing more", preset, words[0]);
 	if (value == NULL)
-		return wrong(error, "--preset %s: of which one? Write --preset '%s NAME'",
-		             options->preset, words[0]);
+		return wrong(error, "--preset %s: of which one? Write --preset '%s NAME'", preset,
+		             words[0]);
 	if (parse_u64(value, &end, &config->filter_value) && *end == '\0')
 		return TRUE;
 	if (options->system == NULL)
 		return wrong(error,
 		             "--preset '%s': names come from --system FILE; without it give "
 		             "the %s as a number",
-		             options->preset,
+		             preset,
 		             config->preset == SESSION_PRESET_DOMAIN ? "VMID" : "context ID");
 	g_autoptr(system_file) system = system_file_load(options->system, error);
 
@@ -179,8 +180,8 @@ static gboolean parse_preset(const struct options *options, struct session_confi
 			return TRUE;
 		}
 	}
-	return wrong(error, "--preset '%s': %s knows no %s of that name", options->preset,
-	             options->system, words[0]);
+	return wrong(error, "--preset '%s': %s knows no %s of that name", preset, options->system,
+	             words[0]);
 }
 
 /* What of Xen has to be seen to know who runs where: the vectors, the switch, and the way
@@ -270,7 +271,7 @@ static void add_own_ram(GArray *in_use)
 static gboolean make_config(const struct options *options, struct session_config *config,
                             GArray *in_use, GError **error)
 {
-	*config = (struct session_config) { .sink = options->sink,
+	*config = (struct session_config) { .sink = options->sink != NULL ? options->sink : "etr",
 		                            .with_stm = options->with_stm,
 		                            .stall = options->stall,
 		                            .take = options->take,
@@ -516,10 +517,7 @@ static int run_parsed(const struct options *options)
 
 int capture_board_run(int argc, char **argv)
 {
-	struct options o = { .sink = g_strdup("etr"),
-		             .preset = g_strdup("schedule"),
-		             .stop_core = -1,
-		             .tpiu_width = 16 };
+	struct options o = { .stop_core = -1, .tpiu_width = 16 };
 	const GOptionEntry entries[] = {
 		{ "board", 'b', 0, G_OPTION_ARG_STRING, &o.board, "zynqmp, juno or a .board file",
 		  "NAME" },

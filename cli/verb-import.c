@@ -86,7 +86,9 @@ static gboolean add_etms(const struct options *options, GArray *sources, GError 
 	for (guint i = 0; words[i] != NULL; i++) {
 		struct import_source source = { .type = "ETM4",
 			                        .core = (gint)i,
-			                        .core_type = options->core_type };
+			                        .core_type = options->core_type != NULL
+			                                             ? options->core_type
+			                                             : "Cortex-A53" };
 		guint64 id;
 
 		if (!parse_number(words[i], &id) || id == 0 || id > 0x6F)
@@ -191,7 +193,7 @@ static int run_parsed(const struct options *options, const char *path)
 
 static int import_run(int argc, char **argv)
 {
-	struct options o = { .core_type = g_strdup("Cortex-A53") };
+	struct options o = { 0 };
 	const GOptionEntry entries[] = {
 		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "the capture directory", "DIR" },
 		{ "format", 0, 0, G_OPTION_ARG_STRING, &o.format,

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hvscope-markers.h: STM markers for hypervisors, kernels and RTOSes
+ *
+ * One 32-bit store to a stimulus port of an Arm STM-500 (TRM DDI 0528, "Extended stimulus
+ * ports") puts a marked, timestamped message into the trace. The store is of invariant timing:
+ * where the STM is busy the marker is dropped, and the processor never waits. Nothing needs
+ * these markers; they add names and precision where exception levels are filtered out.
+ *
+ * `ports` is the mapped address of a page of stimulus ports (device memory, write-only; on a
+ * Zynq UltraScale+ they begin at physical 0xF8000000), 16 ports of 256 bytes. `port` is 0 to 15
+ * in that page. Freestanding: needs no library.
+ */
+#ifndef HVSCOPE_MARKERS_H
+#define HVSCOPE_MARKERS_H
+
+#include <stdint.h>
+
+/* Bits 31:28 of the message. */
+enum hvscope_marker {
+	HVSCOPE_SWITCH = 1, /* id is on the processor from now on */
+	HVSCOPE_BEGIN = 2,  /* a piece of work, id, begins ... */
+	HVSCOPE_END = 3,    /* ... and ends */
+	HVSCOPE_EVENT = 4   /* something happened, once */
+};
+
+enum {
+	HVSCOPE_PORT_BYTES = 256,
+	HVSCOPE_PORT_I_DMTS = 0x80, /* invariant timing, data, marked, with timestamp */
+	HVSCOPE_ID_MASK = 0x0FFFFFFF
+};
+
+static inline void hvscope_mark(volatile void *ports, unsigned int port, enum hvscope_marker marker,
+                                uint32_t id)
+{
+	volatile uint8_t *base = (volatile uint8_t *)ports;
+
+	*(volatile uint32_t *)(base + (port & 15) * HVSCOPE_PORT_BYTES + HVSCOPE_PORT_I_DMTS) =
+		(uint32_t)marker << 28 | (id & HVSCOPE_ID_MASK);
+}
+
+static inline void hvscope_switch(volatile void *ports, unsigned int port, uint32_t id)
+{
+	hvscope_mark(ports, port, HVSCOPE_SWITCH, id);
+}
+
+static inline void hvscope_begin(volatile void *ports, unsigned int port, uint32_t id)
+{
+	hvscope_mark(ports, port, HVSCOPE_BEGIN, id);
+}
+
+static inline void hvscope_end(volatile void *ports, unsigned int port, uint32_t id)
+{
+	hvscope_mark(ports, port, HVSCOPE_END, id);
+}
+
+static inline void hvscope_event(volatile void *ports, unsigned int port, uint32_t id)
+{
+	hvscope_mark(ports, port, HVSCOPE_EVENT, id);
+}
+
+#endif
