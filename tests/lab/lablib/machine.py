@@ -4,9 +4,11 @@ Two machines of QEMU: virt (its own device tree, extended) and xlnx-zcu102 (QEMU
 makes none, so ours is in zcu102.dts). The plan of the RAM, from its base:
 
     +32 MiB   Linux's Image, then the initramfs and the bare-metal guests
-    end-18 MiB  2 MiB of static shared memory, frontend and backend
-    end-16 MiB  the STM stimulus window, 65,536 ports of 256 bytes: plain RAM that
-                no one else uses, so that the guests' writes land there untrapped
+    end-2 MiB   static shared memory of frontend and backend
+
+The STM stimulus window, 65,536 ports of 256 bytes, is where QEMU ignores writes: on
+virt an empty part of the PCIe window, on zcu102 where the silicon has it. It must not
+be RAM: the virtual ETM sees only accesses that leave the emulated CPU.
 """
 
 import dataclasses
@@ -35,15 +37,16 @@ class Board:
     ram_base: int
     gic_version: int
     console: str
+    stm_pa: int
 
 
 BOARDS = {
     "virt2": Board(["-M", "virt,virtualization=on,gic-version=3,dtb-randomness=off", "-smp", "2",
-                    "-cpu", "cortex-a53"], 0x40000000, 3, "/pl011@9000000"),
+                    "-cpu", "cortex-a53"], 0x40000000, 3, "/pl011@9000000", 0x20000000),
     "virt4": Board(["-M", "virt,virtualization=on,gic-version=3,dtb-randomness=off", "-smp", "4",
-                    "-cpu", "cortex-a53"], 0x40000000, 3, "/pl011@9000000"),
+                    "-cpu", "cortex-a53"], 0x40000000, 3, "/pl011@9000000", 0x20000000),
     "zcu102": Board(["-M", "xlnx-zcu102,virtualization=on,secure=off", "-smp", "2"],
-                    0, 2, "/serial@ff000000"),
+                    0, 2, "/serial@ff000000", 0xF8000000),
 }
 
 
@@ -61,8 +64,8 @@ class Machine:
         self.folder = folder
         self.ram_base = self.board.ram_base
         self.ram_bytes = scenario.ram_mib * MIB
-        self.stm_pa = self.ram_base + self.ram_bytes - STM_BYTES
-        self.shared_pa = self.stm_pa - SHARED_BYTES
+        self.stm_pa = self.board.stm_pa
+        self.shared_pa = self.ram_base + self.ram_bytes - SHARED_BYTES
         self.loads = []
         self._next = self.ram_base + 32 * MIB
 
@@ -129,15 +132,6 @@ class Machine:
                           for domain in scenario.domains[1:])
         return f"""
 / {{
-	reserved-memory {{
-		#address-cells = <2>;
-		#size-cells = <2>;
-		ranges;
-		stm@{self.stm_pa:x} {{
-			reg = <{_cells(self.stm_pa, STM_BYTES)}>;
-			no-map;
-		}};
-	}};
 	chosen {{
 		#address-cells = <2>;
 		#size-cells = <2>;
