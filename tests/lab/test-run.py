@@ -1,51 +1,75 @@
 #!/usr/bin/python3
-"""lab-run: one scenario end to end, twice, on the real thing.
+"""lab-run: scenarios end to end on the real thing.
+
+Boots Xen with Dom0 and two Linux guests twice, traced, and expects the same bytes; decodes
+the trace and compares the account with the truth plugin's; looks into the frozen dump.
+Then the frontend and backend pair: requests served, and their STM markers in order.
 
 Skips, saying why, where the packages cannot be had. The runs are kept in a temporary
 folder; the cache of packages and builds is the lab's.
 """
 
+import os
 import pathlib
 import shutil
+import sqlite3
 import struct
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 # pylint: disable=wrong-import-position
-from lablib import paths, scenario  # noqa: E402
+from lablib import account, paths, scenario  # noqa: E402
+from lablib.machine import MIB  # noqa: E402
 from lablib.run import Run  # noqa: E402
 from tap import Skip, expect, main  # noqa: E402
 
-NAME = "demo"
 RUNS = pathlib.Path(tempfile.mkdtemp(prefix="hvscope-lab-"))
+HVSCOPE = pathlib.Path(os.environ.get("HVSCOPE_BUILD_ROOT", paths.ROOT / "build")) / "hvscope"
 
 
-def ready(number):
-    folder = RUNS / f"{NAME}-{number}"
+def ready(label):
+    folder = RUNS / label
     if not (folder / "run.json").exists():
-        raise Skip(f"run {number} did not come to its end")
+        raise Skip(f"the run {label} did not come to its end")
     return folder
 
 
-def run(number):
+def run(name, label):
     def case():
         paths.prepare()
-        result = Run(scenario.load(NAME), RUNS / f"{NAME}-{number}").execute(traced=False)
+        result = Run(scenario.load(name), RUNS / label).execute()
         expect(result["frozen_insns"] >= result["stop_insns"], "the freeze is after the window")
     return case
 
 
 def same():
-    first, second = ready(1), ready(2)
-    for name in ("console.log", "state.json", "dump.core", "run.json", "system.ini"):
+    first, second = ready("first"), ready("second")
+    files = [path.relative_to(first) for path in sorted(first.rglob("*"))
+             if path.is_file() and path.name not in ("qemu.log", "boot.dts", "frozen")]
+    expect(pathlib.Path("capture/cstrace.bin") in files, "there is a trace")
+    for name in files:
         expect((first / name).read_bytes() == (second / name).read_bytes(),
                f"{name} differs between two runs")
 
 
+def equals_truth():
+    """Cycles per (core, EL, VMID, context ID). The trace counts cycles in steps of 256
+    (TRCCCCTLR), so a small row may be off by some steps."""
+    folder = ready("first")
+    expected, found = account.truth(folder), account.decoded(str(HVSCOPE), folder)
+    lines, worst = account.differences(expected, found, 0.01, 3000)
+    expect(not lines, f"{len(lines)} rows differ: " + "; ".join(lines[:5]))
+    total = sum(expected.values())
+    expect(abs(sum(found.values()) - total) < total / 1000, "the sum is within 0.1 %")
+    expect({key[2] for key in found} >= {1, 2, 3}, "all three domains ran")
+    print(f"# {total} instructions, {len(expected)} rows, the largest difference is "
+          f"{worst:.5%} of the window")
+
+
 def dump_is_whole():
     """The core's note and RAM, read back with nothing of the writer's."""
-    folder = ready(1)
+    folder = ready("first")
     with open(folder / "dump.core", "rb") as core:
         head = core.read(64)
         expect(head[:4] == b"\x7fELF" and struct.unpack_from("<HH", head, 16) == (4, 183),
@@ -60,16 +84,16 @@ def dump_is_whole():
     for register in (b"VTTBR_EL2", b"TTBR0_EL2", b"CONTEXTIDR_EL1", b"TPIDR_EL2"):
         expect(notes.count(b'"' + register + b'"') == 2, f"{register} of both cores")
     for marker in (b"LABXEN-MARKER:dom0_sleep:", b"LABXEN-MARKER:linux1_threads:",
-                   b"LABXEN-MARKER:producer", b"LABXEN-MARKER:dispatch"):
+                   b"LABXEN-MARKER:linux2_fork:"):
         expect(marker in ram, f"{marker.decode()} is nowhere in the RAM")
 
 
 def requests_were_served():
     """The shared page of the pair: the ring's counters, guests/ring.h."""
-    with open(ready(1) / "dump.core", "rb") as core:
+    with open(ready("pair") / "dump.core", "rb") as core:
         core.seek(64 + 56)
         load = struct.unpack("<IIQQQQQQ", core.read(56))
-        core.seek(load[2] + (512 - 2 << 20))
+        core.seek(load[2] + load[5] - 2 * MIB)
         is_ready, requests, responses = struct.unpack("<3I", core.read(12))
     expect(is_ready == 1, "the backend is ready")
     expect(requests >= 10 and 0 <= requests - responses <= 1,
@@ -77,9 +101,38 @@ def requests_were_served():
     print(f"# {requests} requests, {responses} responses")
 
 
+# guests/ring.h: the steps of one request, in their only possible order.
+STEPS = (1, 2, 3, 4, 5, 6)
+
+
+def markers_in_order():
+    """Every request within the window has each of its steps once and in order."""
+    folder = ready("pair")
+    account.decoded(str(HVSCOPE), folder)
+    with sqlite3.connect(folder / "recording.hvs") as recording:
+        rows = recording.execute("SELECT channel, payload FROM stm WHERE kind = 'data' "
+                                 "ORDER BY seq").fetchall()
+    values = [(channel, int.from_bytes(payload, "little")) for channel, payload in rows]
+    steps = {}
+    for channel, value in values:
+        if value >> 24 in STEPS:
+            steps.setdefault(value & 0xffffff, []).append((value >> 24, channel))
+    expect(len(steps) >= 10, f"markers of {len(steps)} requests only")
+    for number in sorted(steps)[1:-1]:
+        expect(tuple(step for step, _ in steps[number]) == STEPS,
+               f"request {number} went through {steps[number]}")
+        expect({channel for step, channel in steps[number] if step in (3, 4, 5)} == {3},
+               f"request {number}: the backend's steps come from its channel")
+    print(f"# {len(values)} markers of {len(steps)} requests")
+
+
 try:
-    main([("lab-run/first", run(1)), ("lab-run/second", run(2)),
-          ("lab-run/byte-identical", same), ("lab-run/dump-is-whole", dump_is_whole),
-          ("lab-run/requests-were-served", requests_were_served)])
+    main([("lab-run/first", run("overcommit", "first")),
+          ("lab-run/second", run("overcommit", "second")),
+          ("lab-run/byte-identical", same), ("lab-run/equals-truth", equals_truth),
+          ("lab-run/dump-is-whole", dump_is_whole),
+          ("lab-run/pair", run("backend-load", "pair")),
+          ("lab-run/requests-were-served", requests_were_served),
+          ("lab-run/markers-in-order", markers_in_order)])
 finally:
     shutil.rmtree(RUNS, ignore_errors=True)
