@@ -175,15 +175,28 @@ static void test_cpu_view(void)
 	fixture_deinit(&f);
 }
 
+static gboolean all_emitted(struct sim_soc *soc)
+{
+	for (guint i = 0; i < SIM_N_CORES; i++) {
+		if (soc->sources[i].emitted->len < g_bytes_get_size(soc->sources[i].feed))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 /* Core 1 halts; over the CTIs that stops the ETR long before the time is up. */
 static gpointer halt_later(gpointer data)
 {
 	struct fixture *f = data;
 
-	g_usleep(700000);
-	g_mutex_lock(&f->soc->lock);
-	sim_soc_core_halted(f->soc, 1);
-	g_mutex_unlock(&f->soc->lock);
+	for (gboolean done = FALSE; !done;) {
+		g_usleep(50000);
+		g_mutex_lock(&f->soc->lock);
+		done = all_emitted(f->soc);
+		if (done)
+			sim_soc_core_halted(f->soc, 1);
+		g_mutex_unlock(&f->soc->lock);
+	}
 	return NULL;
 }
 
