@@ -279,13 +279,15 @@ static gboolean decode_snapshot(struct decode_result *result, const char *record
 
 	if (!choose_sources(result, error))
 		return FALSE;
+	/* Before the work: a path that cannot be written must not cost it. */
+	writer = recording_writer_new(recording_path, error);
+	if (writer == NULL)
+		return FALSE;
 	result->identity = capture_identity(result->snapshot, error);
 	if (result->identity == NULL || !run_sources(result, options, error))
 		return FALSE;
 	settle_time(result);
-	writer = recording_writer_new(recording_path, error);
-	return writer != NULL && decode_result_write(result, writer, error) &&
-	       recording_writer_finish(writer, error);
+	return decode_result_write(result, writer, error) && recording_writer_finish(writer, error);
 }
 
 gboolean decode_capture(const char *capture_path, const char *recording_path,
