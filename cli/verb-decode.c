@@ -13,19 +13,25 @@ enum {
 	BAR_WIDTH = 30
 };
 
-/* Set by SIGINT; decoding then stops at its next report of progress. */
-static volatile sig_atomic_t interrupted;
+/* SIGINTs so far. The first stops decoding at its next report of progress; who presses on
+ * does not want to wait for that. (Wrappers such as timeout(1) send it twice.) */
+static volatile sig_atomic_t interrupts;
+
+enum {
+	INTERRUPTS_PATIENT = 2,
+	EXIT_CODE_INTERRUPTED = 130
+};
 
 static void on_interrupt(int number)
 {
 	(void)number;
-	interrupted = 1;
+	if (++interrupts > INTERRUPTS_PATIENT)
+		_exit(EXIT_CODE_INTERRUPTED);
 }
 
-/* The second SIGINT kills: SA_RESETHAND. */
 static void interrupt_catch(void)
 {
-	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_interrupt };
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
@@ -37,7 +43,7 @@ static gboolean show_progress(guint64 done_bytes, guint64 total_bytes, gpointer 
 	const double share = total_bytes > 0 ? (double)done_bytes / (double)total_bytes : 1;
 	char bar[BAR_WIDTH + 1];
 
-	if (interrupted)
+	if (interrupts > 0)
 		return FALSE;
 	if (!terminal)
 		return TRUE;
