@@ -130,8 +130,8 @@ static gboolean register_value(struct parser *self, struct value *out)
  * text does not begin with one. */
 static gboolean accept_type(struct parser *self, struct value *type)
 {
-	static const char *const keywords[] = { "struct", "union", "enum",  "unsigned",
-		                                "signed", "long",  "short", "const" };
+	static const char *const keywords[] = { "struct", "union", "enum",  "unsigned", "signed",
+		                                "long",   "short", "const", NULL };
 	const char *before = self->at;
 	g_autoptr(GString) name = g_string_new(NULL);
 

@@ -339,10 +339,15 @@ char *value_format(const struct value_context *context, const struct value *valu
 JsonNode *value_to_json(const struct value_context *context, const struct value *value)
 {
 	struct printer printer = { context, NULL, json_builder_new(), 0, VALUES_MAX };
-	JsonNode *root;
+	JsonNode *root, *only;
 
+	/* A builder takes no value outside of a container. */
+	json_builder_begin_array(printer.builder);
 	print_value(&printer, value);
+	json_builder_end_array(printer.builder);
 	root = json_builder_get_root(printer.builder);
+	only = json_array_dup_element(json_node_get_array(root), 0);
+	json_node_unref(root);
 	g_object_unref(printer.builder);
-	return root;
+	return only;
 }

@@ -127,6 +127,10 @@ static void test_json(void)
 	                "swapper");
 	g_assert_cmpint(json_object_get_int_member(json_node_get_object(node), "prio"), ==, 120);
 	json_node_unref(node);
+	g_assert_true(expression_evaluate(&self.context, "init_task.prio", &value, &error));
+	node = value_to_json(&self.context, &value);
+	g_assert_cmpint(json_node_get_int(node), ==, 120);
+	json_node_unref(node);
 	image_free(self.image);
 }
 
