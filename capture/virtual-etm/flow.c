@@ -61,6 +61,7 @@ void flow_init(struct flow *self, const struct flow_config *config, flow_read_fn
 	memset(self, 0, sizeof *self);
 	self->n_cores = config->n_cores;
 	self->el_max = config->el_max;
+	self->exceptions_told = config->exceptions_told;
 	self->shift = config->shift;
 	self->tick_ns = (unsigned)(UINT64_C(1000000000) / config->counter_hz);
 	self->read = read;
@@ -507,10 +508,11 @@ static uint64_t settle_by_pc(struct flow *self, unsigned index, const struct suc
 	const unsigned cpsr = el != 0 ? (unsigned)read_register(self, index, FLOW_CPSR) : 0;
 	/* Every exception masks all of DAIF (DDI 0487, D1.3.2); code that jumps to a
 	 * vector is not expected to. */
-	const bool masked = (cpsr >> CPSR_DAIF_SHIFT & 15) == 15;
+	const bool excepted =
+		self->exceptions_told ? core->excepted : (cpsr >> CPSR_DAIF_SHIFT & 15) == 15;
 	const unsigned vector = el != 0 ? vector_el(self, core, va, cpsr >> 2 & 3) : 0;
 
-	if (vector != 0 && vector == (cpsr >> 2 & 3) && (masked || !next->any) &&
+	if (vector != 0 && vector == (cpsr >> 2 & 3) && (excepted || !next->any) &&
 	    settle_exception(self, index, vector, va))
 		return va;
 	if (!next->any)
@@ -577,6 +579,7 @@ static void begin_block(struct flow *self, unsigned index, struct flow_block *bl
 	core->va = va;
 	core->cut = 0;
 	core->eret_known = false;
+	core->excepted = false;
 	core->present = true;
 	core->waiting = block->last.kind == A64_WFI || block->last.kind == A64_CALL;
 	core->begun_insns = self->insns;
@@ -631,6 +634,11 @@ void flow_eret(struct flow *self, unsigned index)
 		return;
 	core->eret_va = read_banked(self, index, FLOW_ELR, core->context.el);
 	core->eret_known = true;
+}
+
+void flow_exception_taken(struct flow *self, unsigned index)
+{
+	self->cores[index].excepted = true;
 }
 
 void flow_access(struct flow *self, unsigned index, struct flow_block *block)

@@ -116,6 +116,7 @@ struct flow_core {
 	bool waiting;         /* the block ends with WFI */
 	bool foreign;         /* in AArch32 state, which is not followed */
 	bool present;         /* ever ran */
+	bool excepted;        /* flow_exception_taken since the block began */
 	uint64_t stop_insns;  /* flow.insns when its turn ended */
 	uint64_t begun_insns; /* when its last block began */
 	uint64_t ended_insns; /* and ended */
@@ -129,6 +130,7 @@ struct flow {
 	struct flow_core cores[FLOW_CORES_MAX];
 	unsigned n_cores;
 	unsigned el_max; /* the highest implemented: 1 to 3 */
+	bool exceptions_told;
 	unsigned running;
 	flow_read_fn read;
 	void *read_data;
@@ -155,7 +157,8 @@ struct flow_config {
 	unsigned n_cores; /* 1 to FLOW_CORES_MAX */
 	unsigned el_max;
 	unsigned shift;
-	uint64_t counter_hz; /* CNTFRQ, at most 1 GHz */
+	uint64_t counter_hz;  /* CNTFRQ, at most 1 GHz */
+	bool exceptions_told; /* flow_exception_taken will be called */
 };
 
 void flow_init(struct flow *self, const struct flow_config *config, flow_read_fn read,
@@ -170,6 +173,10 @@ void flow_begin(struct flow *self, unsigned core, struct flow_block *block);
 /* The ERET that ends the block that began last on `core` is about to execute. Without this
  * an exception right behind an ERET into a handler could not be told from two. */
 void flow_eret(struct flow *self, unsigned core);
+
+/* QEMU says that `core` took an exception (its plugin API from version 6 on). Older ones do
+ * not: then a branch to a vector with all interrupts masked passes for one. */
+void flow_exception_taken(struct flow *self, unsigned core);
 
 /* As flow_begin, before the window: keeps the time, tells the listener nothing. */
 void flow_begin_unfollowed(struct flow *self, unsigned core, struct flow_block *block);

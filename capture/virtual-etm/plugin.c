@@ -273,6 +273,17 @@ static void on_eret(unsigned vcpu_index, void *data)
 		flow_eret(&etm.flow, core);
 }
 
+static void on_qemu_exception(unsigned vcpu_index)
+{
+	unsigned core;
+
+	if (etm.state != WINDOW_OPEN)
+		return;
+	core = running_core(vcpu_index);
+	if (core < etm.n_cores)
+		flow_exception_taken(&etm.flow, core);
+}
+
 static uint64_t access_value(qemu_plugin_meminfo_t info)
 {
 	const qemu_plugin_mem_value value = qemu_plugin_mem_get_value(info);
@@ -332,12 +343,11 @@ static bool accesses_memory(uint32_t opcode)
 	return (opcode >> 25 & 5) == 4;
 }
 
-static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void on_translate(struct qemu_plugin_tb *tb)
 {
 	const size_t n = qemu_plugin_tb_n_insns(tb);
 	struct flow_block *block;
 
-	(void)id;
 	if (n == 0 || n > FLOW_BLOCK_MAX)
 		return;
 	block = g_malloc0(sizeof *block + n * sizeof block->code[0]);
@@ -360,11 +370,10 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 }
 
 /* All translations are gone: only a core's last block is still looked at. */
-static void on_flush(qemu_plugin_id_t id)
+static void on_flush(void)
 {
 	g_autoptr(GPtrArray) old = etm.blocks;
 
-	(void)id;
 	etm.blocks = g_ptr_array_new();
 	for (guint i = 0; i < old->len; i++) {
 		bool used = false;
@@ -449,6 +458,7 @@ static void prepare_window(void)
 		                          : 1,
 		.shift = etm.options.shift,
 		.counter_hz = etm.counter_hz,
+		.exceptions_told = QEMU_API_TELLS_EXCEPTIONS,
 	};
 
 	flow_init(&etm.flow, &config, read_register, NULL, &listener);
@@ -460,11 +470,10 @@ static void prepare_window(void)
 		              etm.options.stm_master, (uint32_t)etm.counter_hz, write_stm, NULL);
 }
 
-static void on_vcpu_init(qemu_plugin_id_t id, unsigned vcpu_index)
+static void on_vcpu_init(unsigned vcpu_index)
 {
 	g_autoptr(GArray) registers = NULL;
 
-	(void)id;
 	if (vcpu_index >= etm.n_cores || etm.state == WINDOW_DONE)
 		return;
 	if (etm.current_cpu == NULL)
@@ -484,10 +493,8 @@ static void on_vcpu_init(qemu_plugin_id_t id, unsigned vcpu_index)
 		prepare_window();
 }
 
-static void on_end(qemu_plugin_id_t id, void *data)
+static void on_end(void)
 {
-	(void)id;
-	(void)data;
 	if (etm.state == WINDOW_OPEN) {
 		etm.options.exit_at_stop = false;
 		close_window();
@@ -500,6 +507,8 @@ static void on_end(qemu_plugin_id_t id, void *data)
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
                                            char **argv)
 {
+	static const struct qemu_api_callbacks callbacks = { on_translate, on_vcpu_init, on_flush,
+		                                             on_end, on_qemu_exception };
 	g_autoptr(GError) error = NULL;
 
 	if (!info->system_emulation || strcmp(info->target_name, "aarch64") != 0) {
@@ -521,9 +530,6 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 	etm.code = code_image_new();
 	etm.buffer = g_byte_array_new();
 	etm.blocks = g_ptr_array_new();
-	qemu_plugin_register_vcpu_init_cb(id, on_vcpu_init);
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
-	qemu_plugin_register_flush_cb(id, on_flush);
-	qemu_plugin_register_atexit_cb(id, on_end, NULL);
+	qemu_api_register(id, &callbacks);
 	return 0;
 }

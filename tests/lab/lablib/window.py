@@ -63,10 +63,10 @@ class Window:
             raise LabError("lab: no capture: " + (self.folder / "qemu.log").read_text())
         return time.monotonic() - began
 
-    def compare(self, filtered=False):
+    def compare(self, *options):
         """What etm-compare prints. Raises where it differs."""
-        command = [str(build_compare()), *(["--filtered"] if filtered else []),
-                   str(self.folder / "capture"), str(self.folder / "truth")]
+        command = [str(build_compare()), *options, str(self.folder / "capture"),
+                   str(self.folder / "truth")]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise LabError(f"lab: {result.stdout}{result.stderr}")
