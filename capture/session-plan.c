@@ -45,6 +45,17 @@ static const struct preset presets[] = {
 	[SESSION_PRESET_STM] = { 0, 0, 0 },
 };
 
+const char *session_preset_name(guint preset)
+{
+	static const char *const names[] = {
+		[SESSION_PRESET_SCHEDULE] = "schedule", [SESSION_PRESET_EXITS] = "exits",
+		[SESSION_PRESET_FULL] = "full",         [SESSION_PRESET_DOMAIN] = "domain",
+		[SESSION_PRESET_TASK] = "task",         [SESSION_PRESET_STM] = "stm",
+	};
+
+	return preset < G_N_ELEMENTS(names) ? names[preset] : NULL;
+}
+
 static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static gboolean refuse(GError **error, const char *format, ...)

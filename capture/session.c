@@ -2,48 +2,12 @@
 
 #include "capture/coresight/cti.h"
 #include "capture/coresight/identity.h"
-#include "capture/snapshot-writer.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
 	RUN_POLL_MS = 20,
 	RUN_STATUS_EVERY_US = 200000,
-	/* Set free before the small files are written, so that a full disk still leaves a
-	 * whole capture of what was drained. */
-	BALLAST_BYTES = 256 << 10,
-	FRAME_BYTES = 16,
-};
-
-struct saved_register {
-	guint component;
-	const char *name;
-	guint64 value;
-};
-
-struct session {
-	const struct session_plan *plan;
-	const struct session_config *config;
-	struct access access;
-	GCancellable *stop;
-	session_progress_fn progress;
-	gpointer progress_data;
-	struct session_result *result;
-	gboolean *skip;      /* parallel to plan->components */
-	GArray *registers;   /* struct saved_register */
-	gboolean programmed; /* something may be on */
-	struct tmc_status status;
-	guint64 tsgen_start, tsgen_end;
-	guint64 counter_start, counter_end;
-	guint32 tsgen_hz;
-	gint64 wall_start_us;
-	SnapshotWriter *writer;
-	char *trace_path;
-	char *ballast_path;
-	int trace_fd;
 };
 
 const char *session_phase_name(enum session_phase phase)
@@ -54,39 +18,12 @@ const char *session_phase_name(enum session_phase phase)
 	return names[phase];
 }
 
-static void report(struct session *self, enum session_phase phase, guint64 done, guint64 total)
-{
-	if (self->progress != NULL)
-		self->progress(self->progress_data, phase, done, total);
-}
-
-static void note(struct session *self, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void note(struct session *self, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	g_ptr_array_add(self->result->notes, g_strdup_vprintf(format, args));
-	va_end(args);
-}
-
-static const struct session_source *source_at(const struct session *self, guint i)
-{
-	return &g_array_index(self->plan->sources, struct session_source, i);
-}
-
-static const char *name_of(const struct session *self, guint component)
-{
-	return board_component(self->plan->board, component)->name;
-}
-
 static gboolean clock_concerns(const struct session *self, const struct board_clock *clock)
 {
 	const char *const *needed_by = (const char *const *)clock->needed_by;
 
 	return g_strv_contains(needed_by, "all") ||
-	       g_strv_contains(needed_by, name_of(self, self->plan->sink));
+	       g_strv_contains(needed_by, session_name_of(self, self->plan->sink));
 }
 
 static gboolean check_clocks(struct session *self, GError **error)
@@ -95,8 +32,9 @@ static gboolean check_clocks(struct session *self, GError **error)
 
 	if (!self->access.link->has_memory) {
 		if (board->clocks->len > 0)
-			note(self, "clocks were not checked: %s has no way to system registers",
-			     self->access.link->description);
+			session_note(self,
+			             "clocks were not checked: %s has no way to system registers",
+			             self->access.link->description);
 		return TRUE;
 	}
 	for (guint i = 0; i < board->clocks->len; i++) {
@@ -138,10 +76,11 @@ static gboolean check_path(struct session *self, GError **error)
 			if (!identity_read(&self->access, component, &found, NULL) ||
 			    !found.matches) {
 				self->skip[i] = TRUE;
-				note(self,
-				     "%s does not answer as part 0x%03X: taken as static, not "
-				     "programmed",
-				     what->name, what->part);
+				session_note(
+					self,
+					"%s does not answer as part 0x%03X: taken as static, not "
+					"programmed",
+					what->name, what->part);
 			}
 			continue;
 		}
@@ -166,8 +105,8 @@ static gboolean check_sources(struct session *self, GError **error)
 			continue;
 		if (!etm4_check(&self->access, source->component, self->config->take, error) ||
 		    !etm4_ids_read(&self->access, source->component, &source->ids, error) ||
-		    !etm4_ids_fit(&source->ids, name_of(self, source->component), &source->etm,
-		                  error))
+		    !etm4_ids_fit(&source->ids, session_name_of(self, source->component),
+		                  &source->etm, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -198,7 +137,7 @@ static gboolean check(struct session *self, GError **error)
 {
 	const struct board *board = self->plan->board;
 
-	report(self, SESSION_CHECK, 0, 0);
+	session_report(self, SESSION_CHECK, 0, 0);
 	if (board->window[self->access.link->view] == 0 &&
 	    self->access.link->view == LINK_VIEW_EXTERNAL) {
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
@@ -226,9 +165,10 @@ static gboolean read_counters(struct session *self, guint64 *tsgen, guint64 *cou
 	                    2, NULL))
 		*counter = words[0] | (guint64)words[1] << 32;
 	else
-		note(self, "the system counter at 0x%" G_GINT64_MODIFIER "x [%s] does not answer",
-		     board->system_counter_pa,
-		     board_confidence_mark(board->system_counter_confidence));
+		session_note(self,
+		             "the system counter at 0x%" G_GINT64_MODIFIER "x [%s] does not answer",
+		             board->system_counter_pa,
+		             board_confidence_mark(board->system_counter_confidence));
 	return TRUE;
 }
 
@@ -270,7 +210,7 @@ static gboolean verify_source(struct session *self, const struct session_source 
 		error, CORESIGHT_ERROR, CORESIGHT_ERROR_IGNORED,
 		"%s.%s (0x%03X) reads 0x%X after 0x%X was written: writes are ignored; is its lock "
 		"held (OS lock, LAR), or was the target reset or power-cycled?",
-		name_of(self, source->component), name, reg, value & mask, expected);
+		session_name_of(self, source->component), name, reg, value & mask, expected);
 	return FALSE;
 }
 
@@ -279,7 +219,7 @@ static gboolean program(struct session *self, GError **error)
 	struct sequence path, sources;
 	gboolean ok;
 
-	report(self, SESSION_PROGRAM, 0, 0);
+	session_report(self, SESSION_PROGRAM, 0, 0);
 	sequence_init(&path);
 	sequence_init(&sources);
 	session_program_sink(&path, self->plan, self->config);
@@ -292,7 +232,7 @@ static gboolean program(struct session *self, GError **error)
 		     access_run(&self->access, &sources, error);
 	}
 	for (guint i = 0; ok && i < self->plan->sources->len; i++)
-		ok = verify_source(self, source_at(self, i), error);
+		ok = verify_source(self, session_source_at(self, i), error);
 	sequence_deinit(&path);
 	sequence_deinit(&sources);
 	return ok;
@@ -323,7 +263,7 @@ static gboolean run(struct session *self, GError **error)
 		guint64 elapsed_us = (guint64)(now_us - start_us);
 		gboolean stopped = FALSE;
 
-		report(self, SESSION_RUN, elapsed_us, self->config->for_us);
+		session_report(self, SESSION_RUN, elapsed_us, self->config->for_us);
 		if (self->stop != NULL && g_cancellable_is_cancelled(self->stop))
 			break;
 		if (self->config->for_us != 0 && elapsed_us >= self->config->for_us)
@@ -345,70 +285,6 @@ static gboolean run(struct session *self, GError **error)
 	return TRUE;
 }
 
-static void save_register(struct session *self, guint component, guint16 reg, const char *name)
-{
-	struct saved_register saved = { component, name, 0 };
-	guint32 value;
-
-	if (!access_read(&self->access, component, reg, name, &value, NULL))
-		return;
-	saved.value = value;
-	g_array_append_val(self->registers, saved);
-}
-
-static void save_etm_registers(struct session *self, const struct session_source *source)
-{
-	static const struct {
-		guint16 reg;
-		const char *name;
-	} plain[] = {
-		{ 0x010, "TRCCONFIGR" },    { 0x040, "TRCTRACEIDR" }, { 0x02C, "TRCSTALLCTLR" },
-		{ 0x030, "TRCTSCTLR" },     { 0x034, "TRCSYNCPR" },   { 0x038, "TRCCCCTLR" },
-		{ 0x080, "TRCVICTLR" },     { 0x084, "TRCVIIECTLR" }, { 0x088, "TRCVISSCTLR" },
-		{ 0xFB8, "TRCAUTHSTATUS" },
-	};
-
-	for (guint i = 0; i < G_N_ELEMENTS(plain); i++)
-		save_register(self, source->component, plain[i].reg, plain[i].name);
-	for (guint i = 0; i < G_N_ELEMENTS(source->ids.idr); i++) {
-		struct saved_register saved = { source->component, NULL, source->ids.idr[i] };
-		g_autofree char *name = g_strdup_printf("TRCIDR%u", i);
-
-		saved.name = g_intern_string(name);
-		g_array_append_val(self->registers, saved);
-	}
-	for (guint i = 0; i < 2 * source->etm.n_ranges; i++) {
-		g_autofree char *value = g_strdup_printf("TRCACVR%u", i);
-		g_autofree char *type = g_strdup_printf("TRCACATR%u", i);
-		const struct etm4_range *range = &source->etm.ranges[i / 2];
-		struct saved_register saved = { source->component, g_intern_string(value),
-			                        i % 2 == 0 ? range->start_va : range->last_va };
-
-		g_array_append_val(self->registers, saved);
-		save_register(self, source->component, (guint16)(0x480 + 8 * i),
-		              g_intern_string(type));
-	}
-	if (source->etm.filter == ETM4_FILTER_VMID)
-		save_register(self, source->component, 0x640, "TRCVMIDCVR0");
-	if (source->etm.filter == ETM4_FILTER_CONTEXT_ID)
-		save_register(self, source->component, 0x600, "TRCCIDCVR0");
-}
-
-static void save_registers(struct session *self)
-{
-	for (guint i = 0; i < self->plan->sources->len; i++) {
-		const struct session_source *source = source_at(self, i);
-
-		if (source->core >= 0) {
-			save_etm_registers(self, source);
-			continue;
-		}
-		save_register(self, source->component, 0xE80, "STMTCSR");
-		save_register(self, source->component, 0xE8C, "STMTSFREQR");
-		save_register(self, source->component, 0xE90, "STMSYNCR");
-	}
-}
-
 /* A reset during the run leaves a target that looks as if it had traced nothing. */
 static gboolean still_programmed(struct session *self, GError **error)
 {
@@ -423,11 +299,11 @@ static gboolean still_programmed(struct session *self, GError **error)
 			error, CORESIGHT_ERROR, CORESIGHT_ERROR_IGNORED,
 			"%s.CTL (0x020) reads 0x%X after the run, 1 was written: somebody switched "
 			"it off, or the target was reset or power-cycled; its trace is lost",
-			name_of(self, self->plan->sink), value);
+			session_name_of(self, self->plan->sink), value);
 		return FALSE;
 	}
 	for (guint i = 0; i < self->plan->sources->len; i++) {
-		if (!verify_source(self, source_at(self, i), error)) {
+		if (!verify_source(self, session_source_at(self, i), error)) {
 			g_prefix_error(error, "after the run: ");
 			return FALSE;
 		}
@@ -440,62 +316,16 @@ static gboolean stop_trace(struct session *self, GError **error)
 	struct sequence program;
 	gboolean ok;
 
-	report(self, SESSION_STOP, 0, 0);
+	session_report(self, SESSION_STOP, 0, 0);
 	if (!still_programmed(self, error))
 		return FALSE;
-	save_registers(self);
+	session_save_registers(self);
 	sequence_init(&program);
 	session_program_stop(&program, self->plan);
 	ok = access_run(&self->access, &program, error) &&
 	     read_counters(self, &self->tsgen_end, &self->counter_end, error);
 	sequence_deinit(&program);
 	return ok;
-}
-
-static gboolean store(gpointer data, const guint8 *bytes, gsize len_bytes, GError **error)
-{
-	struct session *self = data;
-
-	while (len_bytes > 0) {
-		ssize_t n = write(self->trace_fd, bytes, len_bytes);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
-			            "writing %s after %" G_GUINT64_FORMAT " bytes: %s",
-			            self->trace_path, self->result->trace_bytes, g_strerror(errno));
-			return FALSE;
-		}
-		bytes += n;
-		len_bytes -= (gsize)n;
-		self->result->trace_bytes += (guint64)n;
-	}
-	report(self, SESSION_DRAIN, self->result->trace_bytes, self->status.used_bytes);
-	return TRUE;
-}
-
-static gboolean open_trace(struct session *self, GError **error)
-{
-	const char *sink = name_of(self, self->plan->sink);
-	g_autofree char *file = g_strdup_printf("%s.bin", sink);
-
-	self->trace_path = snapshot_writer_path(self->writer, file);
-	self->ballast_path = snapshot_writer_path(self->writer, "ballast");
-	self->trace_fd = open(self->trace_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
-	if (self->trace_fd < 0) {
-		g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s",
-		            self->trace_path, g_strerror(errno));
-		return FALSE;
-	}
-	int ballast = open(self->ballast_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-
-	if (ballast >= 0) {
-		if (posix_fallocate(ballast, 0, BALLAST_BYTES) != 0)
-			note(self, "the disk is nearly full");
-		close(ballast);
-	}
-	return TRUE;
 }
 
 static gboolean drain_analyser(struct session *self, GError **error)
@@ -505,8 +335,8 @@ static gboolean drain_analyser(struct session *self, GError **error)
 	if (file == NULL)
 		return FALSE;
 	self->status.used_bytes = g_mapped_file_get_length(file);
-	return store(self, (const guint8 *)g_mapped_file_get_contents(file),
-	             g_mapped_file_get_length(file), error);
+	return session_store(self, (const guint8 *)g_mapped_file_get_contents(file),
+	                     g_mapped_file_get_length(file), error);
 }
 
 static gboolean drain(struct session *self, GError **error)
@@ -514,14 +344,14 @@ static gboolean drain(struct session *self, GError **error)
 	gint64 start_us = g_get_monotonic_time();
 	gboolean ok;
 
-	report(self, SESSION_DRAIN, 0, 0);
+	session_report(self, SESSION_DRAIN, 0, 0);
 	if (board_component(self->plan->board, self->plan->sink)->kind == BOARD_TPIU) {
 		ok = drain_analyser(self, error);
 	} else {
 		ok = tmc_read_status(&self->access, self->plan->sink, &self->status, error);
 		self->result->wrapped = self->status.full;
 		ok = ok && tmc_drain(&self->access, self->plan->sink, &self->status,
-		                     self->config->buffer.start_pa, store, self, error);
+		                     self->config->buffer.start_pa, session_store, self, error);
 	}
 	self->result->drain_us = (guint64)(g_get_monotonic_time() - start_us);
 	return ok;
@@ -536,7 +366,7 @@ static gboolean leave(struct session *self, gboolean clean, GError **error)
 	guint wait_ms = self->access.wait_ms;
 	gboolean ok = TRUE;
 
-	report(self, SESSION_RESTORE, 0, 0);
+	session_report(self, SESSION_RESTORE, 0, 0);
 	self->access.cancellable = NULL;
 	self->access.n_failures = 0;
 	if (self->programmed && !clean) {
@@ -565,107 +395,8 @@ static gboolean leave(struct session *self, gboolean clean, GError **error)
 	if (!access_restore(&self->access, error))
 		return FALSE;
 	if (!ok && clean)
-		note(self, "switching off: %s", off_error->message);
+		session_note(self, "switching off: %s", off_error->message);
 	return TRUE;
-}
-
-static void write_registers(struct session *self, guint component, guint device)
-{
-	for (guint i = 0; i < self->registers->len; i++) {
-		const struct saved_register *saved =
-			&g_array_index(self->registers, struct saved_register, i);
-
-		if (saved->component == component)
-			snapshot_writer_reg(self->writer, device, saved->name, saved->value);
-	}
-}
-
-static void property(struct session *self, const char *key, const char *format, ...)
-	G_GNUC_PRINTF(3, 4);
-
-static void property(struct session *self, const char *key, const char *format, ...)
-{
-	va_list args;
-	g_autofree char *value = NULL;
-
-	va_start(args, format);
-	value = g_strdup_vprintf(format, args);
-	va_end(args);
-	/* What has a meaning of its own in an ini file. */
-	g_strdelimit(value, "\r\n\t;#\"'", ' ');
-	g_strstrip(value);
-	snapshot_writer_property(self->writer, key, value);
-}
-
-static void write_properties(struct session *self)
-{
-	g_autoptr(GDateTime) started = g_date_time_new_from_unix_utc(self->wall_start_us / 1000000);
-	g_autofree char *text = started != NULL ? g_date_time_format_iso8601(started) : NULL;
-
-	property(self, "board", "%s", self->plan->board->name);
-	property(self, "link", "%s", self->access.link->description);
-	property(self, "sink", "%s", name_of(self, self->plan->sink));
-	if (text != NULL)
-		property(self, "started", "%s", text);
-	if (board_component(self->plan->board, self->plan->sink)->kind != BOARD_TPIU) {
-		property(self, "sink_sts", "0x%X", self->status.sts);
-		property(self, "sink_rrp", "0x%" G_GINT64_MODIFIER "x", self->status.read_pointer);
-		property(self, "sink_rwp", "0x%" G_GINT64_MODIFIER "x", self->status.write_pointer);
-		property(self, "wrapped", "%s", self->status.full ? "yes" : "no");
-	}
-	if (self->plan->tsgen >= 0) {
-		property(self, "tsgen_start", "%" G_GUINT64_FORMAT, self->tsgen_start);
-		property(self, "tsgen_end", "%" G_GUINT64_FORMAT, self->tsgen_end);
-	}
-	if (self->counter_start != 0 || self->counter_end != 0) {
-		property(self, "counter_start", "%" G_GUINT64_FORMAT, self->counter_start);
-		property(self, "counter_end", "%" G_GUINT64_FORMAT, self->counter_end);
-	}
-	if (self->result->incomplete != NULL)
-		property(self, "incomplete", "%s", self->result->incomplete);
-	snapshot_writer_rates(self->writer, self->tsgen_hz, 0);
-	snapshot_writer_time(self->writer, SNAPSHOT_TIME_MEASURED);
-}
-
-static gboolean write_capture(struct session *self, GError **error)
-{
-	const struct board *board = self->plan->board;
-	enum board_kind kind = board_component(board, self->plan->sink)->kind;
-	g_autofree char *file = g_strdup_printf("%s.bin", name_of(self, self->plan->sink));
-	g_autofree char *buffer_name = g_ascii_strup(name_of(self, self->plan->sink), -1);
-	guint buffer;
-
-	report(self, SESSION_WRITE, 0, 0);
-	unlink(self->ballast_path);
-	/* Half a frame would shift all that is read after it. */
-	if (kind != BOARD_TPIU && self->result->trace_bytes % FRAME_BYTES != 0) {
-		self->result->trace_bytes -= self->result->trace_bytes % FRAME_BYTES;
-		if (ftruncate(self->trace_fd, (off_t)self->result->trace_bytes) != 0)
-			note(self, "%s: %s", self->trace_path, g_strerror(errno));
-	}
-	close(self->trace_fd);
-	self->trace_fd = -1;
-	buffer = snapshot_writer_buffer(self->writer, buffer_name, file,
-	                                kind == BOARD_TPIU ? SNAPSHOT_FORMAT_DSTREAM_CORESIGHT
-	                                                   : SNAPSHOT_FORMAT_CORESIGHT);
-	for (guint i = 0; i < self->plan->sources->len; i++) {
-		const struct session_source *source = source_at(self, i);
-		g_autofree char *name = g_ascii_strup(name_of(self, source->component), -1);
-		guint device = snapshot_writer_device(self->writer, SNAPSHOT_CLASS_TRACE_SOURCE,
-		                                      name, source->core < 0 ? "STM" : "ETM4");
-
-		write_registers(self, source->component, device);
-		snapshot_writer_link_buffer(self->writer, device, buffer);
-		if (source->core >= 0) {
-			g_autofree char *core = g_strdup_printf("cpu_%d", source->core);
-			guint core_device = snapshot_writer_device(
-				self->writer, SNAPSHOT_CLASS_CORE, core, board->core_type);
-
-			snapshot_writer_link_core(self->writer, core_device, device);
-		}
-	}
-	write_properties(self);
-	return snapshot_writer_finish(self->writer, error);
 }
 
 /* `why` ended the drain early: what there is, is kept. */
@@ -691,7 +422,7 @@ static gboolean run_phases(struct session *self, GError **error)
 			mark_incomplete(self, cause);
 	}
 	if (!leave(self, stopped, &left)) {
-		note(self, "%s", left->message);
+		session_note(self, "%s", left->message);
 		if (cause == NULL)
 			cause = g_error_copy(left);
 		else
@@ -700,13 +431,13 @@ static gboolean run_phases(struct session *self, GError **error)
 	if (drained || self->result->trace_bytes > 0) {
 		g_autoptr(GError) write_error = NULL;
 
-		if (!write_capture(self, &write_error)) {
+		if (!session_write_capture(self, &write_error)) {
 			g_clear_pointer(&self->result->incomplete, g_free);
 			if (cause == NULL)
 				cause = g_steal_pointer(&write_error);
 			else
-				note(self, "what was drained could not be kept: %s",
-				     write_error->message);
+				session_note(self, "what was drained could not be kept: %s",
+				             write_error->message);
 		}
 	}
 	if (cause == NULL)
@@ -742,7 +473,7 @@ gboolean session_run(const struct session_plan *plan, const struct session_confi
 	self.registers = g_array_new(FALSE, TRUE, sizeof(struct saved_register));
 	/* First of all: a capture that cannot be written need not be made. */
 	self.writer = snapshot_writer_new(config->out_dir, error);
-	if (self.writer != NULL && open_trace(&self, error))
+	if (self.writer != NULL && session_open_trace(&self, error))
 		ok = run_phases(&self, error);
 	result->write_log = g_strdup(self.access.log->str);
 	if (self.trace_fd >= 0)

@@ -119,3 +119,5 @@ gboolean session_run(const struct session_plan *plan, const struct session_confi
 void session_result_clear(struct session_result *result);
 
 const char *session_phase_name(enum session_phase phase);
+/* "schedule" ...; NULL beyond the last one. */
+const char *session_preset_name(guint preset);

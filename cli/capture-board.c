@@ -14,12 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const preset_names[] = {
-	[SESSION_PRESET_SCHEDULE] = "schedule", [SESSION_PRESET_EXITS] = "exits",
-	[SESSION_PRESET_FULL] = "full",         [SESSION_PRESET_DOMAIN] = "domain",
-	[SESSION_PRESET_TASK] = "task",         [SESSION_PRESET_STM] = "stm",
-};
-
 /* As typed; everything is checked in make_config. */
 struct options {
 	char *board, *link, *sink, *preset, *duration, *out, *cores, *symbols, *system, *log;
@@ -132,8 +126,8 @@ static gboolean parse_preset(const struct options *options, struct session_confi
 	gboolean found = FALSE;
 	char *end;
 
-	for (guint i = 0; i < G_N_ELEMENTS(preset_names); i++) {
-		if (g_strcmp0(words[0], preset_names[i]) == 0) {
+	for (guint i = 0; session_preset_name(i) != NULL; i++) {
+		if (g_strcmp0(words[0], session_preset_name(i)) == 0) {
 			config->preset = (enum session_preset)i;
 			found = TRUE;
 		}
