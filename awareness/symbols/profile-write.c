@@ -93,9 +93,10 @@ static uint64_t number_of(struct writer *self, uint64_t id)
 	return self->last_number;
 }
 
+/* A line is an entry: a name that would end it is none. */
 static const char *name_or_dash(const char *name)
 {
-	return name != NULL ? name : "-";
+	return name != NULL && strpbrk(name, "\r\n") == NULL ? name : "-";
 }
 
 static void type_write(struct writer *self, const struct type *type, uint64_t number)
@@ -118,7 +119,8 @@ static void type_write(struct writer *self, const struct type *type, uint64_t nu
 	}
 	for (size_t i = 0; i < type->n_enumerators; i++)
 		g_string_append_printf(self->out, "e %" G_GINT64_FORMAT " %s\n",
-		                       type->enumerators[i].value, type->enumerators[i].name);
+		                       type->enumerators[i].value,
+		                       name_or_dash(type->enumerators[i].name));
 }
 
 static void todo_write(struct writer *self)
@@ -241,6 +243,15 @@ gboolean profile_make(const char *debug_elf, const struct profile_request *reque
 	return ok;
 }
 
+/* The configuration itself, packed into the program: it differs as soon as the debug
+ * information is switched on and says nothing of layouts. */
+static gboolean is_configuration(const char *name)
+{
+	static const char *const names[] = { "xen_config_data", "kernel_config_data", NULL };
+
+	return g_strv_contains(names, name);
+}
+
 gboolean profile_check_fit(struct elf_file *debug, struct elf_file *release, size_t *compared,
                            GError **error)
 {
@@ -255,7 +266,7 @@ gboolean profile_check_fit(struct elf_file *debug, struct elf_file *release, siz
 	for (size_t i = 0; ours != NULL && theirs != NULL && i < symbols_count(ours); i++) {
 		const struct symbol *a = symbols_at(ours, i), *b;
 
-		if (a->kind != SYMBOL_OBJECT || !a->is_global)
+		if (a->kind != SYMBOL_OBJECT || !a->is_global || is_configuration(a->name))
 			continue;
 		b = symbols_by_name(theirs, a->name);
 		if (b == NULL || b->kind != SYMBOL_OBJECT || !b->is_global)
