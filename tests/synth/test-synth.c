@@ -430,8 +430,10 @@ static void test_sample(void)
 {
 	const char *root = g_getenv("HVSCOPE_SOURCE_ROOT");
 	g_autoptr(GError) error = NULL;
-	g_autofree char *recipe = g_build_filename(root, "samples", "overcommit.scenario", NULL);
-	g_autofree char *shipped = g_build_filename(root, "samples", "overcommit", NULL);
+	g_autofree char *recipe =
+		g_build_filename(root, "tests", "synth", "sample", "overcommit.scenario", NULL);
+	g_autofree char *shipped =
+		g_build_filename(root, "tests", "synth", "sample", "overcommit", NULL);
 	g_autofree char *made = g_dir_make_tmp("hvscope-synth-XXXXXX", &error);
 	g_autoptr(Scenario) scenario = scenario_read(recipe, &error);
 	guint n_files = 0;
@@ -453,7 +455,8 @@ static void test_sample(void)
 		g_assert_true(g_file_get_contents(a, &want, &want_bytes, &error));
 		g_assert_true(g_file_get_contents(b, &got, &got_bytes, &error));
 		if (want_bytes != got_bytes || memcmp(want, got, want_bytes) != 0)
-			g_error("samples/overcommit/%s is not what its recipe makes", name);
+			g_error("tests/synth/sample/overcommit/%s is not what its recipe makes",
+			        name);
 		n_files++;
 	}
 	g_assert_cmpuint(n_files, >=, 9);
