@@ -599,26 +599,64 @@ static gboolean import_mapped(struct reader *self, const char *out_dir, GError *
 	return writer != NULL && write_all(self, writer, error);
 }
 
+static void reader_init(struct reader *self, const char *path, const guint8 *bytes, gsize len_bytes,
+                        struct import_result *result)
+{
+	*result = (struct import_result) { .notes = g_ptr_array_new_with_free_func(g_free) };
+	*self = (struct reader) {
+		.path = path, .bytes = bytes, .len_bytes = len_bytes, .result = result
+	};
+	self->cpus = g_array_new(FALSE, TRUE, sizeof(struct cpu));
+	self->queues = g_array_new(FALSE, TRUE, sizeof(struct queue));
+	g_array_set_clear_func(self->queues, queue_clear);
+	self->pieces = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
+	                                     (GDestroyNotify)g_array_unref);
+}
+
+static void reader_deinit(struct reader *self)
+{
+	g_array_unref(self->cpus);
+	g_array_unref(self->queues);
+	g_hash_table_unref(self->pieces);
+}
+
+gboolean import_perf_inspect(const guint8 *bytes, gsize len_bytes, const char *name,
+                             struct import_result *result, GError **error)
+{
+	struct reader reader;
+	gboolean ok;
+
+	reader_init(&reader, name, bytes, len_bytes, result);
+	ok = read_file(&reader, error);
+	result->n_sources = reader.cpus->len;
+	for (guint i = 0; ok && i < reader.queues->len; i++) {
+		gboolean is_raw;
+		g_autoptr(GByteArray) trace =
+			assemble(&reader, &g_array_index(reader.queues, struct queue, i), &is_raw);
+
+		result->n_buffers++;
+		result->trace_bytes += trace->len;
+	}
+	reader_deinit(&reader);
+	return ok;
+}
+
 gboolean import_perf(const char *path, const char *out_dir, guint64 timestamp_hz,
                      struct import_result *result, GError **error)
 {
 	g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
-	struct reader reader = { .path = path, .timestamp_hz = timestamp_hz, .result = result };
+	struct reader reader;
 	gboolean ok;
 
-	*result = (struct import_result) { .notes = g_ptr_array_new_with_free_func(g_free) };
-	if (file == NULL)
+	if (file == NULL) {
+		*result =
+			(struct import_result) { .notes = g_ptr_array_new_with_free_func(g_free) };
 		return FALSE;
-	reader.bytes = (const guint8 *)g_mapped_file_get_contents(file);
-	reader.len_bytes = g_mapped_file_get_length(file);
-	reader.cpus = g_array_new(FALSE, TRUE, sizeof(struct cpu));
-	reader.queues = g_array_new(FALSE, TRUE, sizeof(struct queue));
-	g_array_set_clear_func(reader.queues, queue_clear);
-	reader.pieces = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
-	                                      (GDestroyNotify)g_array_unref);
+	}
+	reader_init(&reader, path, (const guint8 *)g_mapped_file_get_contents(file),
+	            g_mapped_file_get_length(file), result);
+	reader.timestamp_hz = timestamp_hz;
 	ok = import_mapped(&reader, out_dir, error);
-	g_array_unref(reader.cpus);
-	g_array_unref(reader.queues);
-	g_hash_table_unref(reader.pieces);
+	reader_deinit(&reader);
 	return ok;
 }

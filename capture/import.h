@@ -34,6 +34,11 @@ struct import_result {
 gboolean import_perf(const char *path, const char *out_dir, guint64 timestamp_hz,
                      struct import_result *result, GError **error);
 
+/* Reads perf.data in memory and writes nothing: how many CPUs have metadata, how many AUX buffers
+ * there are and how many bytes are in them. `name` is for messages. */
+gboolean import_perf_inspect(const guint8 *bytes, gsize len_bytes, const char *name,
+                             struct import_result *result, GError **error);
+
 struct import_register {
 	const char *name;
 	guint64 value;
