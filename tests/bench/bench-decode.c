@@ -29,12 +29,18 @@ struct bench {
 
 typedef void (*stage_fn)(struct bench *bench);
 
-static void check(gboolean done, const GError *error)
+static void fail(const GError *error) G_GNUC_NORETURN;
+
+static void fail(const GError *error)
 {
-	if (done)
-		return;
 	g_printerr("bench-decode: %s\n", error != NULL ? error->message : "failed");
 	exit(1);
+}
+
+static void check(gboolean done, const GError *error)
+{
+	if (!done)
+		fail(error);
 }
 
 static const struct snapshot_source *source_at(const struct bench *bench, guint i)
@@ -103,7 +109,8 @@ static void stage_events(struct bench *bench)
 			engine_opencsd_new(source_at(bench, i), count_event, bench, &error);
 		const struct deframe_output output = { push_bytes, push_barrier, engine };
 
-		check(engine != NULL, error);
+		if (engine == NULL)
+			fail(error);
 		deframe(bench, source_at(bench, i), &output);
 		check(engine->class->end(engine, bench->n_bytes, &error), error);
 	}
