@@ -5,6 +5,12 @@
 #include <elf.h>
 #include <string.h>
 
+/* The hash is kept so that another name's string is hardly ever touched. */
+struct name_slot {
+	uint32_t index_1; /* index into `all` plus 1; 0 for a free slot */
+	uint32_t hash;
+};
+
 struct symbols {
 	struct elf_file *file; /* keeps the names alive; NULL for a hand-filled table */
 	GStringChunk *names;   /* of a hand-filled table */
@@ -13,7 +19,7 @@ struct symbols {
 	 * symbols, and most runs ask for a few dozen names. */
 	uint32_t *by_address;
 	uint32_t *by_alphabet;
-	uint32_t *slots; /* open addressing by name: index + 1, or 0 */
+	struct name_slot *slots; /* open addressing by name */
 	uint32_t n_slots;
 };
 
@@ -95,9 +101,11 @@ struct symbols *symbols_new_from_elf(struct elf_file *file, GError **error)
 		            "%s has no usable symbol table (stripped?)", elf_file_path(file));
 		return NULL;
 	}
-	self = symbols_new();
-	self->file = elf_file_ref(file);
 	count = table->size_bytes / sizeof(Elf64_Sym);
+	self = g_new0(struct symbols, 1);
+	self->all = g_array_sized_new(FALSE, FALSE, sizeof(struct symbol),
+	                              (guint)MIN(count, (uint64_t)1 << 24));
+	self->file = elf_file_ref(file);
 	for (uint64_t i = 1; i < count; i++) {
 		Elf64_Sym raw;
 		struct symbol symbol;
@@ -157,52 +165,62 @@ struct place {
 	uint32_t index;
 };
 
-/* One pass of a least-significant-digit radix sort. FALSE where all digits are the
- * same and nothing was moved. */
-static gboolean radix_pass(const struct place *from, struct place *to, uint32_t count,
-                           unsigned shift)
-{
-	uint32_t starts[257] = { 0 };
+enum {
+	DIGITS = 8,
+	DIGIT_VALUES = 256
+};
 
-	for (uint32_t i = 0; i < count; i++)
-		starts[(from[i].address >> shift & 0xff) + 1]++;
-	for (unsigned digit = 0; digit < 256; digit++) {
-		if (starts[digit + 1] == count)
-			return FALSE;
+/* How often each value of each byte of the addresses occurs. */
+static void digits_count(const struct place *places, uint32_t count,
+                         uint32_t counts[DIGITS][DIGIT_VALUES])
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t address = places[i].address;
+
+		for (unsigned digit = 0; digit < DIGITS; digit++, address >>= 8)
+			counts[digit][address & 0xff]++;
 	}
-	for (unsigned digit = 0; digit < 256; digit++)
-		starts[digit + 1] += starts[digit];
+}
+
+/* One pass of a least-significant-digit radix sort. */
+static void radix_pass(const struct place *from, struct place *to, uint32_t count, unsigned shift,
+                       const uint32_t counts[DIGIT_VALUES])
+{
+	uint32_t next[DIGIT_VALUES], at = 0;
+
+	for (unsigned value = 0; value < DIGIT_VALUES; value++) {
+		next[value] = at;
+		at += counts[value];
+	}
 	for (uint32_t i = 0; i < count; i++)
-		to[starts[from[i].address >> shift & 0xff]++] = from[i];
-	return TRUE;
+		to[next[from[i].address >> shift & 0xff]++] = from[i];
 }
 
 static int compare_rank(const void *a, const void *b, void *data)
 {
-	const struct symbol *x = raw_at(data, *(const uint32_t *)a);
-	const struct symbol *y = raw_at(data, *(const uint32_t *)b);
+	const struct symbol *x = raw_at(data, ((const struct place *)a)->index);
+	const struct symbol *y = raw_at(data, ((const struct place *)b)->index);
 
 	return rank(x) != rank(y) ? rank(x) - rank(y) : strcmp(x->name, y->name);
 }
 
 /* Of several at one address the best comes first. */
-static void sort_equals(struct symbols *self)
+static void sort_equals(struct symbols *self, struct place *places)
 {
-	uint32_t start = 0;
+	uint32_t start = 0, count = self->all->len;
 
-	for (uint32_t i = 1; i <= self->all->len; i++) {
-		if (i < self->all->len && raw_at(self, self->by_address[i])->address ==
-		                                  raw_at(self, self->by_address[start])->address)
+	for (uint32_t i = 1; i <= count; i++) {
+		if (i < count && places[i].address == places[start].address)
 			continue;
 		if (i - start > 1)
-			qsort_r(self->by_address + start, i - start, sizeof(uint32_t), compare_rank,
-			        self);
+			qsort_r(places + start, i - start, sizeof(*places), compare_rank, self);
 		start = i;
 	}
 }
 
 static void sort_by_address(struct symbols *self)
 {
+	uint32_t counts[DIGITS][DIGIT_VALUES] = { 0 };
 	uint32_t count = self->all->len;
 	g_autofree struct place *places = NULL, *spare = NULL;
 
@@ -212,35 +230,47 @@ static void sort_by_address(struct symbols *self)
 	spare = g_new(struct place, count);
 	for (uint32_t i = 0; i < count; i++)
 		places[i] = (struct place) { raw_at(self, i)->address, i };
-	for (unsigned shift = 0; shift < 64; shift += 8) {
-		if (radix_pass(places, spare, count, shift)) {
-			struct place *swap = places;
+	digits_count(places, count, counts);
+	for (unsigned digit = 0; digit < DIGITS; digit++) {
+		unsigned value = (unsigned)(places[0].address >> digit * 8 & 0xff);
+		struct place *swap = places;
 
-			places = spare;
-			spare = swap;
-		}
+		if (counts[digit][value] == count)
+			continue; /* the same everywhere */
+		radix_pass(places, spare, count, digit * 8, counts[digit]);
+		places = spare;
+		spare = swap;
 	}
+	sort_equals(self, places);
 	self->by_address = g_new(uint32_t, count);
 	for (uint32_t i = 0; i < count; i++)
 		self->by_address[i] = places[i].index;
-	sort_equals(self);
 }
 
+/* Eight bytes at a time: hashing all names of a kernel is most of the first look-up. */
 static uint32_t name_hash(const char *name)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	uint64_t hash = UINT64_C(0x9e3779b97f4a7c15);
+	size_t left = strlen(name);
 
-	for (; *name != '\0'; name++)
-		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	return (uint32_t)(hash ^ hash >> 32);
+	for (; left > 0; left -= MIN(left, 8), name += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, name, MIN(left, 8));
+		hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+		hash ^= hash >> 32;
+	}
+	return (uint32_t)hash;
 }
 
 /* The slot of a name: taken by it, or free for it. */
-static uint32_t *name_slot(const struct symbols *self, const char *name)
+static struct name_slot *name_slot(const struct symbols *self, const char *name, uint32_t hash)
 {
-	uint32_t at = name_hash(name) & (self->n_slots - 1);
+	uint32_t at = hash & (self->n_slots - 1);
 
-	while (self->slots[at] != 0 && strcmp(raw_at(self, self->slots[at] - 1)->name, name) != 0)
+	while (self->slots[at].index_1 != 0 &&
+	       (self->slots[at].hash != hash ||
+	        strcmp(raw_at(self, self->slots[at].index_1 - 1)->name, name) != 0))
 		at = (at + 1) & (self->n_slots - 1);
 	return &self->slots[at];
 }
@@ -256,12 +286,15 @@ static void index_names(struct symbols *self)
 		return;
 	for (self->n_slots = 64; self->n_slots / 2 < self->all->len;)
 		self->n_slots *= 2;
-	self->slots = g_new0(uint32_t, self->n_slots);
+	self->slots = g_new0(struct name_slot, self->n_slots);
 	for (uint32_t i = 0; i < self->all->len; i++) {
-		uint32_t *slot = name_slot(self, raw_at(self, i)->name);
+		const char *name = raw_at(self, i)->name;
+		uint32_t hash = name_hash(name);
+		struct name_slot *slot = name_slot(self, name, hash);
 
-		if (*slot == 0 || is_better(raw_at(self, i), raw_at(self, *slot - 1)))
-			*slot = i + 1;
+		if (slot->index_1 == 0 ||
+		    is_better(raw_at(self, i), raw_at(self, slot->index_1 - 1)))
+			*slot = (struct name_slot) { i + 1, hash };
 	}
 }
 
@@ -311,7 +344,7 @@ const struct symbol *symbols_by_name(struct symbols *self, const char *name)
 	uint32_t found;
 
 	index_names(self);
-	found = *name_slot(self, name);
+	found = name_slot(self, name, name_hash(name))->index_1;
 	return found != 0 ? raw_at(self, found - 1) : NULL;
 }
 
