@@ -212,10 +212,28 @@ static int die_type(struct worker *self, uint64_t die_offset, uint64_t *id, Dwar
 	return DW_DLV_OK;
 }
 
+/* Whether the name is written anywhere in the debug information, in full or as the end
+ * of a longer one (linkers merge tails). Where it is not, nothing has that name, and
+ * a few milliseconds save indexing the whole file. */
+static gboolean name_occurs(const struct worker *self, const char *name)
+{
+	static const char *const sections[] = { ".debug_str", ".debug_info" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(sections); i++) {
+		const struct elf_section *section = elf_file_section(self->file, sections[i]);
+
+		if (section != NULL && section->bytes != NULL &&
+		    memmem(section->bytes, section->size_bytes, name, strlen(name) + 1) != NULL)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 enum worker_status worker_find(struct worker *self, unsigned space, const char *name,
                                struct worker_buffer *out, Dwarf_Error *error)
 {
 	const struct worker_name *slot;
+	gboolean is_known = FALSE;
 	uint64_t id;
 
 	if (space >= TYPE_SPACES)
@@ -226,6 +244,9 @@ enum worker_status worker_find(struct worker *self, unsigned space, const char *
 		slot = self->names.n_slots != 0 ? name_slot(&self->names, space, name) : NULL;
 		if (slot != NULL && slot->name != NULL && !slot->is_declaration)
 			break;
+		if (!is_known && !name_occurs(self, name))
+			return WORKER_NOT_FOUND;
+		is_known = TRUE;
 		result = index_more(self, space, error);
 		if (result == DW_DLV_ERROR)
 			return WORKER_DAMAGED;

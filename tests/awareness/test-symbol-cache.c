@@ -138,7 +138,7 @@ static void test_damaged(void)
 	GRand *random = g_rand_new_with_seed(77);
 	unsigned lost = 0, kept = 0;
 
-	for (unsigned round = 0; round < 60; round++) {
+	for (unsigned round = 0; round < 30; round++) {
 		struct fixture fixture;
 		struct symbol_cache *cache;
 		g_autofree char *bytes = NULL;
