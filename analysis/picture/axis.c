@@ -101,6 +101,14 @@ char *axis_instant(const struct axis *self, gint64 at_ns, gint64 step_ns)
 	return g_strconcat(sign, text, NULL);
 }
 
+/* Half up at the third decimal, as reports round. */
+static guint64 rounded(guint64 value, const struct scale *scale)
+{
+	const guint64 half = (guint64)scale->ns / 2000;
+
+	return value > G_MAXUINT64 - half ? value : value + half;
+}
+
 char *axis_duration(const struct axis *self, gint64 duration_ns)
 {
 	const guint64 size = duration_ns < 0 ? 0 - (guint64)duration_ns : (guint64)duration_ns;
@@ -116,7 +124,7 @@ char *axis_duration(const struct axis *self, gint64 duration_ns)
 		if (size >= (guint64)scales[i].ns)
 			scale = &scales[i];
 	}
-	text = scaled(size, scale, MIN(scale->digits, 3));
+	text = scaled(rounded(size, scale), scale, MIN(scale->digits, 3));
 	return g_strconcat(sign, text, NULL);
 }
 

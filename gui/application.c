@@ -1,0 +1,73 @@
+#include "gui/application.h"
+
+#include "gui/commands.h"
+#include "gui/window.h"
+
+#include <glib/gi18n.h>
+
+struct _HvsApplication {
+	GtkApplication parent_instance;
+};
+
+G_DEFINE_TYPE(HvsApplication, hvs_application, GTK_TYPE_APPLICATION)
+
+static void quit(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+	GList *windows;
+
+	(void)action;
+	(void)parameter;
+	while ((windows = gtk_application_get_windows(GTK_APPLICATION(data))) != NULL)
+		gtk_widget_destroy(windows->data);
+}
+
+static void hvs_application_startup(GApplication *application)
+{
+	static const GActionEntry entries[] = { { .name = "quit", .activate = quit } };
+
+	G_APPLICATION_CLASS(hvs_application_parent_class)->startup(application);
+	g_action_map_add_action_entries(G_ACTION_MAP(application), entries, G_N_ELEMENTS(entries),
+	                                application);
+	commands_install_accels(GTK_APPLICATION(application));
+	gtk_window_set_default_icon_name("utilities-system-monitor");
+}
+
+static void hvs_application_activate(GApplication *application)
+{
+	gtk_window_present(GTK_WINDOW(hvs_window_new(GTK_APPLICATION(application))));
+}
+
+static void hvs_application_open(GApplication *application, GFile **files, gint n_files,
+                                 const gchar *hint)
+{
+	(void)hint;
+	for (gint i = 0; i < n_files; i++) {
+		HvsWindow *window = hvs_window_new(GTK_APPLICATION(application));
+
+		gtk_window_present(GTK_WINDOW(window));
+		hvs_window_open(window, files[i]);
+	}
+}
+
+static void hvs_application_class_init(HvsApplicationClass *class)
+{
+	GApplicationClass *application = G_APPLICATION_CLASS(class);
+
+	application->startup = hvs_application_startup;
+	application->activate = hvs_application_activate;
+	application->open = hvs_application_open;
+}
+
+static void hvs_application_init(HvsApplication *self)
+{
+	g_application_set_option_context_parameter_string(G_APPLICATION(self),
+	                                                  _("[RECORDING or CAPTURE ...]"));
+	g_application_set_option_context_summary(
+		G_APPLICATION(self), _("Shows recordings; captures are decoded first."));
+}
+
+HvsApplication *hvs_application_new(void)
+{
+	return g_object_new(HVS_TYPE_APPLICATION, "application-id", "org.hvscope.Gui", "flags",
+	                    G_APPLICATION_HANDLES_OPEN | G_APPLICATION_NON_UNIQUE, NULL);
+}

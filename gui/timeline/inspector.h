@@ -1,0 +1,19 @@
+/* inspector.h: numbers beside the picture
+ *
+ * A notebook: the chosen interval, time by owner, exits, durations. All of them are
+ * of the selected range, or of what is shown where none is selected, and follow
+ * while it is dragged. Rows go to their instance ("go": start, end, lane or -1) and
+ * can become filters ("filter": name).
+ */
+#pragma once
+
+#include "gui/timeline/timeline.h"
+
+#define HVS_TYPE_INSPECTOR (hvs_inspector_get_type())
+G_DECLARE_FINAL_TYPE(HvsInspector, hvs_inspector, HVS, INSPECTOR, GtkNotebook)
+
+GtkWidget *hvs_inspector_new(void);
+void hvs_inspector_set(HvsInspector *self, HvsDocument *document, HvsView *view,
+                       HvsTimeline *timeline);
+/* The chosen interval is another. */
+void hvs_inspector_update_instance(HvsInspector *self);
