@@ -3,6 +3,10 @@
 #include "awareness/symbols/symbol-error.h"
 #include "tests/awareness/symbol-data.h"
 
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
 static void test_table(void)
 {
 	g_autoptr(symbols_t) symbols = symbols_new();
@@ -91,6 +95,55 @@ static void test_inlined(void)
 	g_assert_error(error, SYMBOL_ERROR, SYMBOL_ERROR_NOT_FOUND);
 }
 
+/* Kills this process's one child, as libdwarf's own abort() would. FALSE where the
+ * system does not list children. */
+static gboolean worker_kill(void)
+{
+	g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
+	g_autofree char *text = NULL;
+	gint64 pid;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return FALSE;
+	pid = g_ascii_strtoll(text, NULL, 10);
+	g_assert_cmpint(pid, >, 1);
+	return kill((pid_t)pid, SIGABRT) == 0;
+}
+
+/* The reader's death is an error of the call, the next call has a new reader, and a
+ * file that kills every one is given up. */
+static void test_wall(void)
+{
+	g_autofree char *path = symbol_data_path("dump-xen-128m/xen-syms");
+	g_autoptr(image_t) image = path != NULL ? image_open(path, NULL, NULL) : NULL;
+	struct dwarf_frames frames;
+	uint64_t address;
+
+	if (path == NULL)
+		return;
+	g_assert_true(symbols_address(image_symbols(image, NULL), "context_switch", &address));
+	for (unsigned death = 0; death <= DWARF_RESTARTS; death++) {
+		g_autoptr(GError) error = NULL;
+
+		g_assert_true(dwarf_frames_at(image_dwarf(image, NULL), address, &frames, &error));
+		g_assert_no_error(error);
+		dwarf_frames_clear(&frames);
+		if (!worker_kill()) {
+			g_test_skip("/proc does not list children here");
+			return;
+		}
+		g_assert_false(dwarf_frames_at(image_dwarf(image, NULL), address, &frames, &error));
+		g_assert_error(error, SYMBOL_ERROR, SYMBOL_ERROR_DAMAGED);
+	}
+	{
+		g_autoptr(GError) error = NULL;
+
+		g_assert_false(dwarf_frames_at(image_dwarf(image, NULL), address, &frames, &error));
+		g_assert_error(error, SYMBOL_ERROR, SYMBOL_ERROR_DAMAGED);
+		g_assert_nonnull(strstr(error->message, "given up"));
+	}
+}
+
 static void test_not_elf(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -108,6 +161,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/symbols/table", test_table);
 	g_test_add_func("/symbols/real", test_real);
 	g_test_add_func("/symbols/inlined", test_inlined);
+	g_test_add_func("/symbols/wall", test_wall);
 	g_test_add_func("/symbols/not-elf", test_not_elf);
 	return g_test_run();
 }
