@@ -3,8 +3,10 @@
 #include "capture/link-openocd.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 static const char configuration[] = "adapter driver remote_bitbang\n"
 				    "remote_bitbang host %s/jtag\n"
@@ -17,6 +19,13 @@ static const char configuration[] = "adapter driver remote_bitbang\n"
 				    "%s\n"
 				    "%s\n"
 				    "init\n";
+
+/* A test that aborts leaves no OpenOCD behind. */
+static void die_with_parent(gpointer user_data)
+{
+	(void)user_data;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
 
 /* OpenOCD says which port it took. */
 static guint16 wait_for_port(const char *log_path)
@@ -71,6 +80,7 @@ gboolean fixture_init_view(struct fixture *self, const char *extra, gboolean wit
 	g_assert_true(g_file_set_contents(config_path, config, -1, NULL));
 	launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDERR_MERGE);
 	g_subprocess_launcher_set_stdout_file_path(launcher, log_path);
+	g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL, NULL);
 	self->openocd =
 		g_subprocess_launcher_spawn(launcher, &error, program, "-f", config_path, NULL);
 	g_assert_no_error(error);
