@@ -172,6 +172,17 @@ static bool passes(const struct trace_unit *self, const struct flow_run *run)
 	return view_passes(&self->view, run->va, run->n);
 }
 
+/* What comes is filtered out. Hardware says where an exception went even so. */
+static void leave(struct trace_unit *self)
+{
+	if (self->tracing && self->pending_handler) {
+		const struct etm4_context handler = encoder_context(&self->context);
+
+		etm4_encoder_context(&self->encoder, &handler);
+	}
+	stop_tracing(self);
+}
+
 void trace_unit_run(struct trace_unit *self, const struct flow_context *context,
                     const struct flow_run *run)
 {
@@ -182,13 +193,7 @@ void trace_unit_run(struct trace_unit *self, const struct flow_context *context,
 		return;
 	}
 	if (!passes(self, run)) {
-		/* Hardware says where an exception went even if that is not traced. */
-		if (self->tracing && self->pending_handler) {
-			const struct etm4_context handler = encoder_context(&self->context);
-
-			etm4_encoder_context(&self->encoder, &handler);
-		}
-		stop_tracing(self);
+		leave(self);
 		self->n_filtered += run->n;
 		run_fifo(self, run->n);
 		return;
@@ -235,6 +240,11 @@ void trace_unit_exception(struct trace_unit *self, const struct flow_exception *
 	if (!self->tracing)
 		return;
 	take_context(self, exception->from);
+	/* Nothing ran where it came, and nothing would have been traced. */
+	if (self->pending_address && !view_passes(&self->view, exception->return_va, 1)) {
+		leave(self);
+		return;
+	}
 	send_target_first(self, exception);
 	from = encoder_context(exception->from);
 
