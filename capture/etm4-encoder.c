@@ -59,11 +59,10 @@ static void send_atom(struct etm4_encoder *self, unsigned header, unsigned n_ato
 /* How many E the pending atoms begin with. */
 static unsigned leading_taken(const struct etm4_encoder *self)
 {
-	unsigned n = 0;
+	/* ETM4_ATOMS_MAX is below 32: there is always a 0 above. */
+	const unsigned n = (unsigned)__builtin_ctz(~self->atoms);
 
-	while (n < self->n_atoms && (self->atoms >> n & 1) != 0)
-		n++;
-	return n;
+	return n < self->n_atoms ? n : self->n_atoms;
 }
 
 /* Formats 4 and 5 know only these patterns, oldest atom in bit 0 (IHI 0064, atom

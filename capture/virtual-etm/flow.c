@@ -520,14 +520,47 @@ static uint64_t settle_by_pc(struct flow *self, unsigned index, const struct suc
 	return settle_at(self, index, next->executed, next->any_end, va);
 }
 
+/* The most frequent ends, where the offset into the page says it all. FALSE where it
+ * takes more than that, and nothing is settled. */
+static bool settle_quickly(struct flow *self, unsigned index, unsigned offset, uint64_t *va)
+{
+	const struct flow_core *core = &self->cores[index];
+	const struct flow_block *block = core->block;
+	const uint64_t behind_va = core->va + 4u * block->n;
+	const uint64_t target_va = behind_va - 4 + (uint64_t)(int64_t)block->last.offset_bytes;
+	const bool is_behind = (behind_va & PAGE_MASK) == offset;
+	const bool is_target = (target_va & PAGE_MASK) == offset;
+
+	/* A vector may have the same offset. */
+	if (offset % VECTOR_BYTES == 0 || core->cut != 0)
+		return false;
+	if (block->last.kind == A64_PLAIN && is_behind) {
+		tell_run(self, index, block->n, FLOW_END_NONE, behind_va);
+		*va = behind_va;
+	} else if (block->last.kind == A64_CONDITIONAL && is_behind != is_target) {
+		*va = is_target ? target_va : behind_va;
+		tell_run(self, index, block->n, is_target ? FLOW_END_TAKEN : FLOW_END_NOT_TAKEN,
+		         *va);
+	} else if (block->last.kind == A64_DIRECT && is_target) {
+		tell_run(self, index, block->n, FLOW_END_TAKEN, target_va);
+		*va = target_va;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* Settles the block before, now that `block` begins. Returns where it begins. */
 static uint64_t settle(struct flow *self, unsigned index, const struct flow_block *block)
 {
 	const struct flow_core *core = &self->cores[index];
 	const unsigned offset = block->translated_va & PAGE_MASK;
+	uint64_t quick_va;
 	struct successors next;
 	unsigned matching = 0, match = 0;
 
+	if (settle_quickly(self, index, offset, &quick_va))
+		return quick_va;
 	successors_of(core, &next);
 	for (unsigned i = 0; i < next.n; i++) {
 		if ((next.list[i].va & PAGE_MASK) == offset) {

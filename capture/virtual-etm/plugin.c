@@ -49,6 +49,7 @@ static struct {
 	/* QEMU bakes the index of the core that translated a block into the callbacks of
 	 * a round-robin TCG: ask QEMU itself who runs. */
 	void **current_cpu; /* QEMU's thread-local, as seen from its one TCG thread */
+	void *(*get_cpu)(int);
 	void *cpus[FLOW_CORES_MAX];
 	void *last_cpu;
 	unsigned last_core;
@@ -63,11 +64,9 @@ static void fail(const char *message)
 
 static unsigned find_core(void *cpu)
 {
-	void *(*get_cpu)(int) = (void *(*)(int))dlsym(RTLD_DEFAULT, "qemu_get_cpu");
-
 	for (unsigned i = 0; i < etm.n_cores; i++) {
-		if (etm.cpus[i] == NULL && get_cpu != NULL)
-			etm.cpus[i] = get_cpu((int)i);
+		if (etm.cpus[i] == NULL && etm.get_cpu != NULL)
+			etm.cpus[i] = etm.get_cpu((int)i);
 		if (etm.cpus[i] == cpu) {
 			etm.last_cpu = cpu;
 			etm.last_core = i;
@@ -476,8 +475,10 @@ static void on_vcpu_init(unsigned vcpu_index)
 
 	if (vcpu_index >= etm.n_cores || etm.state == WINDOW_DONE)
 		return;
-	if (etm.current_cpu == NULL)
+	if (etm.current_cpu == NULL) {
 		etm.current_cpu = dlsym(RTLD_DEFAULT, "current_cpu");
+		etm.get_cpu = (void *(*)(int))dlsym(RTLD_DEFAULT, "qemu_get_cpu");
+	}
 	if (etm.n_cores > 1 && (etm.current_cpu == NULL || *etm.current_cpu == NULL)) {
 		fail("virtual ETM: this QEMU does not export current_cpu, so the core that runs "
 		     "cannot be told; use -smp 1, or a QEMU built with --enable-modules");

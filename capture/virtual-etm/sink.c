@@ -14,6 +14,7 @@
 
 enum {
 	FILE_BUFFER_BYTES = 1 << 20,
+	PENDING_BYTES = 1024,
 	AUTHSTATUS_NON_SECURE = 0xCC, /* invasive and not, implemented and enabled */
 	STMTCSR_ENABLED = 5,          /* EN, TSEN */
 };
@@ -24,6 +25,12 @@ struct sink {
 	FILE *trace;
 	char *trace_path;
 	int write_errno; /* of the first failure */
+
+	/* Packets of one source on their way to the formatter, which is quicker with many
+	 * bytes at a time. */
+	uint8_t pending[PENDING_BYTES];
+	size_t n_pending;
+	uint8_t pending_id;
 };
 
 static void write_file(FILE *file, const uint8_t *bytes, size_t len_bytes, int *write_errno)
@@ -79,14 +86,30 @@ void sink_free(struct sink *self)
 	g_free(self);
 }
 
+static void write_pending(struct sink *self)
+{
+	if (self->n_pending > 0)
+		cs_formatter_write(&self->formatter, self->pending_id, self->pending,
+		                   self->n_pending);
+	self->n_pending = 0;
+}
+
 void sink_write(struct sink *self, uint8_t id, const uint8_t *bytes, size_t len_bytes)
 {
-	cs_formatter_write(&self->formatter, id, bytes, len_bytes);
+	if (id != self->pending_id || self->n_pending + len_bytes > PENDING_BYTES)
+		write_pending(self);
+	self->pending_id = id;
+	if (len_bytes > PENDING_BYTES) {
+		cs_formatter_write(&self->formatter, id, bytes, len_bytes);
+		return;
+	}
+	memcpy(&self->pending[self->n_pending], bytes, len_bytes);
+	self->n_pending += len_bytes;
 }
 
 uint64_t sink_size(const struct sink *self)
 {
-	return self->formatter.written_bytes;
+	return self->formatter.written_bytes + self->n_pending;
 }
 
 struct code_writer {
@@ -240,6 +263,7 @@ static void add_figures(struct sink *self, const struct sink_capture *capture)
 
 static gboolean close_trace(struct sink *self, GError **error)
 {
+	write_pending(self);
 	cs_formatter_flush(&self->formatter);
 	if (fclose(self->trace) != 0 && self->write_errno == 0)
 		self->write_errno = errno;

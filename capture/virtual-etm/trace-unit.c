@@ -167,7 +167,7 @@ static void run_fifo(struct trace_unit *self, unsigned n)
 
 static bool passes(const struct trace_unit *self, const struct flow_run *run)
 {
-	if (self->in_element && self->tracing)
+	if (self->view.everything || (self->in_element && self->tracing))
 		return true;
 	return view_passes(&self->view, run->va, run->n);
 }

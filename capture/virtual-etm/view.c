@@ -49,6 +49,7 @@ void view_resolve(struct view *self, const struct view_registers *registers,
 		resolve_pairs(registers, registers->viiectlr & 0xFF, context, self->include);
 	self->n_exclude =
 		resolve_pairs(registers, registers->viiectlr >> 16 & 0xFF, context, self->exclude);
+	self->everything = !self->excluded && !self->has_includes && self->n_exclude == 0;
 }
 
 static bool touches(const struct view_range *ranges, unsigned n_ranges, uint64_t first_va,

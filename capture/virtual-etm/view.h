@@ -39,6 +39,7 @@ struct view_range {
 /* What the filters come to in one context. */
 struct view {
 	bool excluded;     /* nothing of this context */
+	bool everything;   /* all of this context */
 	bool has_includes; /* some pair is selected for inclusion, matching or not */
 	unsigned n_include, n_exclude;
 	struct view_range include[VIEW_COMPARATORS / 2];

@@ -35,12 +35,13 @@ def build_plugin(name, sources, includes=(), headers=()):
     if out.exists():
         return out
     out.parent.mkdir(parents=True, exist_ok=True)
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0", "gio-2.0"], capture_output=True,
-                           text=True, check=True).stdout.split()
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0", "gio-2.0"],
+                           capture_output=True, text=True, check=True).stdout.split()
     temporary = out.with_suffix(f".{os.getpid()}")
     result = subprocess.run(
-        [os.environ.get("CC", "cc"), "-std=gnu17", "-O2", "-g", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-shared", "-fPIC",
-         "-fvisibility=hidden", "-D_GNU_SOURCE", "-DG_LOG_DOMAIN=\"virtual-etm\"",
+        [os.environ.get("CC", "cc"), "-std=gnu17", "-O2", "-flto", "-g", "-Wall", "-Wextra",
+         "-Wno-missing-field-initializers", "-shared", "-fPIC",
+         "-fvisibility=hidden", "-D_GNU_SOURCE", '-DG_LOG_DOMAIN="virtual-etm"',
          f"-I{CACHE / 'include'}", *(f"-I{path}" for path in includes), "-o", str(temporary),
          *map(str, sources), *flags], capture_output=True, text=True, check=False)
     if result.returncode:

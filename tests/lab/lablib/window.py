@@ -23,8 +23,9 @@ def build_compare():
         return out
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "gio-2.0", "libopencsd"],
                            capture_output=True, text=True, check=True).stdout.split()
-    subprocess.run(["cc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", '-DG_LOG_DOMAIN="lab"', f"-I{ROOT}",
-                    "-o", str(out), *map(str, sources), *flags, "-lopencsd_c_api"], check=True)
+    subprocess.run(["cc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", '-DG_LOG_DOMAIN="lab"',
+                    f"-I{ROOT}", "-o", str(out), *map(str, sources), *flags, "-lopencsd_c_api"],
+                   check=True)
     return out
 
 
