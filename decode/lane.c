@@ -32,6 +32,7 @@ static void append_unknown(GArray *spans, gint64 begin_ns, gint64 end_ns, guint6
 		.end_ns = end_ns,
 		.begin_offset = offset,
 		.end_offset = offset,
+		.segment = -1,
 	};
 
 	if (end_ns > begin_ns)
@@ -76,8 +77,9 @@ static void lane_cut_idle(struct lane *self, struct lane_span *span, const struc
 	span->uncertainty_ns = timebase_at(&self->source->timebase, &halt->end).uncertainty_ns;
 }
 
-static void lane_segment(struct lane *self, const struct owner_segment *segment, gint64 begin_ns)
+static void lane_segment(struct lane *self, guint index, gint64 begin_ns)
 {
+	const struct owner_segment *segment = segment_at(self->source, index);
 	const struct timebase *timebase = &self->source->timebase;
 	const struct time_of_place begin = timebase_at(timebase, &segment->begin);
 	const struct time_of_place end = timebase_at(timebase, &segment->end);
@@ -88,6 +90,7 @@ static void lane_segment(struct lane *self, const struct owner_segment *segment,
 		.uncertainty_ns = begin.uncertainty_ns,
 		.begin_offset = segment->begin.offset,
 		.end_offset = segment->end.offset,
+		.segment = (gint)index,
 	};
 
 	self->now_ns = MAX(self->now_ns, begin_ns);
@@ -129,6 +132,7 @@ static void lane_without_time(struct lane *self, gint64 window_begin_ns)
 			                                                       : NULL,
 			.begin_offset = segment->begin.offset,
 			.end_offset = segment->end.offset,
+			.segment = (gint)i,
 		};
 
 		lane_append(self, &span, window_begin_ns,
@@ -173,7 +177,7 @@ GArray *lane_spans(const struct decode_source *source, gint64 window_begin_ns, g
 		const struct owner_segment *segment = segment_at(source, i);
 		const gboolean is_start = i == 0 && segment->owner.owner_class == OWNER_LOST;
 
-		lane_segment(&lane, segment, is_start ? window_begin_ns : lane.now_ns);
+		lane_segment(&lane, i, is_start ? window_begin_ns : lane.now_ns);
 	}
 	append_unknown(lane.spans, lane.now_ns, window_end_ns, offset);
 	g_array_unref(lane.halts);

@@ -18,6 +18,7 @@ struct lane_span {
 	gint64 uncertainty_ns;
 	guint64 cycles;
 	guint64 begin_offset, end_offset; /* of the formatted trace */
+	gint segment;                     /* index in the source's segments, -1 where none */
 };
 
 /* When the source's trace began and ended. FALSE where its time is not known. */

@@ -92,6 +92,41 @@ static void owner_exception_done(struct owner_tracker *self, const struct row_ow
 		self->sink.exception(&self->exception, self->sink.user_data);
 }
 
+static void owner_emit_entry(struct owner_tracker *self)
+{
+	if (self->has_entry)
+		self->sink.entry(&self->entry, self->sink.user_data);
+	self->has_entry = FALSE;
+}
+
+/* A guest runs where the hypervisor did, or where a filter left the hypervisor out. */
+static void owner_enter(struct owner_tracker *self, const struct row_owner *to,
+                        const struct trace_event *event, const struct stream_position *position)
+{
+	const gboolean was_handler = self->state == OWNER_STATE_HANDLER;
+	struct owner_entry entry = {
+		.has_address = event->kind == EVENT_ADDRESS_CONTEXT,
+		.address_va = event->kind == EVENT_ADDRESS_CONTEXT ? event->address_va : 0,
+		.interrupted = was_handler || self->state == OWNER_STATE_EXCEPTION,
+		.to = *to,
+		.position = *position,
+	};
+
+	if (self->sink.entry == NULL || to->owner_class != OWNER_GUEST || !self->has_open)
+		return;
+	if (self->open.owner.owner_class != OWNER_HYPERVISOR &&
+	    self->open.owner.owner_class != OWNER_UNTRACED)
+		return;
+	if (was_handler) {
+		entry.has_address = self->exception.has_return_address;
+		entry.address_va = self->exception.return_address_va;
+	}
+	self->entry = entry;
+	self->has_entry = TRUE;
+	if (entry.has_address)
+		owner_emit_entry(self);
+}
+
 /* The handler ran on in the context that was there: it had executed something, or the
  * trace went elsewhere, before any context came. */
 static void owner_settle_exception(struct owner_tracker *self)
@@ -210,18 +245,22 @@ static void owner_context(struct owner_tracker *self, const struct trace_event *
 	case OWNER_STATE_EXCEPTION:
 		/* Of the interrupted code: it changed just before the exception. Where the
 		 * handler brings no context of its own, it goes on with this one. */
+		owner_enter(self, &owner, event, &position);
 		self->exception.from = owner;
 		owner_switch(self, &owner, NULL, CERTAINTY_TRACED, &self->exception.position);
 		return;
 	case OWNER_STATE_HANDLER:
 		position = self->exception.position;
+		owner_enter(self, &owner, event, &position);
 		owner_exception_done(self, &owner);
 		break;
 	case OWNER_STATE_RESUMED:
 		if (self->open.gap_reason != NULL)
 			position = self->resumed;
+		owner_enter(self, &owner, event, &position);
 		break;
 	case OWNER_STATE_RUNNING:
+		owner_enter(self, &owner, event, &position);
 		break;
 	}
 	owner_switch(self, &owner, NULL, CERTAINTY_TRACED, &position);
@@ -249,6 +288,11 @@ static void owner_address(struct owner_tracker *self, const struct trace_event *
 {
 	if (self->state != OWNER_STATE_EXCEPTION)
 		return;
+	if (self->has_entry) {
+		self->entry.has_address = TRUE;
+		self->entry.address_va = event->address_va;
+		owner_emit_entry(self);
+	}
 	self->exception.has_return_address = TRUE;
 	self->exception.return_address_va = event->address_va;
 	self->state = OWNER_STATE_HANDLER;
@@ -262,6 +306,9 @@ void owner_tracker_push(struct owner_tracker *self, const struct trace_event *ev
 
 	/* A filtered gap begins one before the event that ends it: hence the step. */
 	self->sequence += STREAM_STEP;
+	if (event->kind != EVENT_ADDRESS && event->kind != EVENT_TIMESTAMP &&
+	    event->kind != EVENT_CYCLES)
+		owner_emit_entry(self);
 	owner_settle_resume(self, event);
 	if (waiting && event->p0 > self->exception.position.p0)
 		owner_settle_exception(self);

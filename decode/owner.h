@@ -40,11 +40,24 @@ struct owner_exception {
 	struct stream_position position; /* the boundary */
 };
 
+/* EL2 gave the core to a guest. */
+struct owner_entry {
+	/* Where the guest went on: the ERET's target. Where an interrupt was pending for the
+	 * guest, no context stands at the target and it is the exception's return address. */
+	gboolean has_address;
+	guint64 address_va;
+	gboolean interrupted; /* the guest took an exception of its own before anything else */
+	struct row_owner to;  /* in the latter case the handler's */
+	struct stream_position position;
+};
+
 struct owner_sink {
 	void (*segment)(const struct owner_segment *segment, gpointer user_data);
 	/* Called for each exception in order, once its handler's context is known, thus
 	 * perhaps before the segment that it ends. May be NULL. */
 	void (*exception)(const struct owner_exception *exception, gpointer user_data);
+	/* Called for each entry to a guest, in order. May be NULL. */
+	void (*entry)(const struct owner_entry *entry, gpointer user_data);
 	gpointer user_data;
 };
 
@@ -74,6 +87,8 @@ struct owner_tracker {
 	gboolean has_open;
 	struct stream_position resumed;   /* RESUMED: where trace came back */
 	struct owner_exception exception; /* EXCEPTION, HANDLER: the one under way */
+	struct owner_entry entry;         /* has_entry: its address may come yet */
+	gboolean has_entry;
 };
 
 void owner_tracker_init(struct owner_tracker *self, const struct owner_config *config,

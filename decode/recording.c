@@ -1,6 +1,7 @@
 #include "decode/recording.h"
 
 #include "decode/lane.h"
+#include "decode/schedule.h"
 
 struct window {
 	gint64 begin_ns, end_ns;
@@ -197,8 +198,8 @@ static gboolean write_gap(guint core, const struct row_span *span, const struct 
 }
 
 static gboolean write_lane(const struct decode_source *source, guint core,
-                           const struct window *window, struct recording_writer *writer,
-                           GError **error)
+                           const struct window *window, struct exit_list *exits,
+                           struct recording_writer *writer, GError **error)
 {
 	g_autoptr(GArray) lane = lane_spans(source, window->begin_ns, window->end_ns);
 	g_autofree struct row_span *rows = g_new0(struct row_span, lane->len);
@@ -220,7 +221,30 @@ static gboolean write_lane(const struct decode_source *source, guint core,
 		if (span->gap_reason != NULL && !write_gap(core, &rows[i], span, writer, error))
 			return FALSE;
 	}
+	exit_list_add_core(exits, core, source, lane);
 	return recording_writer_spans(writer, core, rows, lane->len, error);
+}
+
+static gboolean write_schedule(const struct decode_result *self, const struct window *window,
+                               const struct exit_list *exits, struct recording_writer *writer,
+                               GError **error)
+{
+	struct schedule schedule;
+	gboolean done = TRUE;
+
+	schedule_init(&schedule, exits, self->system, window->begin_ns,
+	              window->end_ns - window->begin_ns);
+	for (guint i = 0; done && i < schedule.vcpus->len; i++)
+		done = recording_writer_vcpu(
+			writer, &g_array_index(schedule.vcpus, struct row_vcpu, i), error);
+	for (guint i = 0; done && i < schedule.runs->len; i++)
+		done = recording_writer_vcpu_run(
+			writer, &g_array_index(schedule.runs, struct row_vcpu_run, i), error);
+	for (guint i = 0; done && i < schedule.exits->len; i++)
+		done = recording_writer_exit(
+			writer, &g_array_index(schedule.exits, struct row_exit, i), error);
+	schedule_deinit(&schedule);
+	return done;
 }
 
 static gboolean write_exceptions(const struct decode_source *source, guint core,
@@ -394,18 +418,32 @@ static gboolean write_refusals(const struct decode_result *self, struct recordin
 }
 
 static gboolean write_cores(const struct decode_result *self, const struct window *window,
-                            struct recording_writer *writer, GError **error)
+                            struct exit_list *exits, struct recording_writer *writer,
+                            GError **error)
 {
 	for (guint core = 0; core < self->snapshot->n_cores; core++) {
 		const struct decode_source *source =
 			decoded(self, source_of_core(self->snapshot, core));
 
 		if (!write_core(self, core, writer, error) ||
-		    !write_lane(source, core, window, writer, error) ||
+		    !write_lane(source, core, window, exits, writer, error) ||
 		    (source != NULL && !write_exceptions(source, core, window, writer, error)))
 			return FALSE;
 	}
 	return TRUE;
+}
+
+static gboolean write_guests(const struct decode_result *self, const struct window *window,
+                             struct recording_writer *writer, GError **error)
+{
+	struct exit_list exits;
+	gboolean done;
+
+	exit_list_init(&exits);
+	done = write_cores(self, window, &exits, writer, error) &&
+	       write_schedule(self, window, &exits, writer, error);
+	exit_list_deinit(&exits);
+	return done;
 }
 
 gboolean decode_result_write(const struct decode_result *self, struct recording_writer *writer,
@@ -415,8 +453,8 @@ gboolean decode_result_write(const struct decode_result *self, struct recording_
 
 	if (!write_meta(self, &window, writer, error) ||
 	    !write_machines(self->system, writer, error) ||
-	    !write_cores(self, &window, writer, error) || !write_foreign_ids(self, writer, error) ||
-	    !write_refusals(self, writer, error))
+	    !write_guests(self, &window, writer, error) ||
+	    !write_foreign_ids(self, writer, error) || !write_refusals(self, writer, error))
 		return FALSE;
 	for (guint i = 0; i < self->sources->len; i++) {
 		const struct decode_source *source = self->sources->pdata[i];

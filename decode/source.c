@@ -37,6 +37,13 @@ static void on_exception(const struct owner_exception *exception, gpointer user_
 		                       exception->from.owner_class == OWNER_HYPERVISOR);
 }
 
+static void on_entry(const struct owner_entry *entry, gpointer user_data)
+{
+	struct decode_source *self = user_data;
+
+	g_array_append_val(self->entries, *entry);
+}
+
 static guint64 source_reg(const struct snapshot_source *source, const char *name)
 {
 	guint64 value = 0;
@@ -53,7 +60,7 @@ struct decode_source *decode_source_new(const struct snapshot *snapshot,
 		.vmid_is_context_id = (source_reg(source, "TRCCONFIGR") >> VMIDOPT_BIT) & 1,
 		.excluded_el = (source_reg(source, "TRCVICTLR") >> EXLEVEL_NS_SHIFT) & 0xf,
 	};
-	const struct owner_sink sink = { on_segment, on_exception, self };
+	const struct owner_sink sink = { on_segment, on_exception, on_entry, self };
 
 	self->snapshot = snapshot;
 	self->source = source;
@@ -63,6 +70,7 @@ struct decode_source *decode_source_new(const struct snapshot *snapshot,
 	timebase_init(&self->timebase);
 	self->segments = g_array_new(FALSE, FALSE, sizeof(struct owner_segment));
 	self->exceptions = g_array_new(FALSE, FALSE, sizeof(struct owner_exception));
+	self->entries = g_array_new(FALSE, FALSE, sizeof(struct owner_entry));
 	self->messages = g_array_new(FALSE, FALSE, sizeof(struct stm_message));
 	self->notes = g_array_new(FALSE, FALSE, sizeof(struct quality_note));
 	self->lost = TRUE;
@@ -77,6 +85,7 @@ void decode_source_free(struct decode_source *self)
 	timebase_deinit(&self->timebase);
 	g_array_unref(self->segments);
 	g_array_unref(self->exceptions);
+	g_array_unref(self->entries);
 	g_array_unref(self->messages);
 	g_array_unref(self->notes);
 	g_free(self);

@@ -44,6 +44,7 @@ struct decode_source {
 	struct timebase timebase;
 	GArray *segments;    /* struct owner_segment */
 	GArray *exceptions;  /* struct owner_exception */
+	GArray *entries;     /* struct owner_entry */
 	GArray *messages;    /* struct stm_message */
 	GArray *notes;       /* struct quality_note */
 	guint64 resyncs;     /* synchronisation found again after it was lost */

@@ -163,8 +163,8 @@ CREATE TABLE lod (
 	PRIMARY KEY (core, level, bucket, owner)
 ) WITHOUT ROWID;
 
--- The vCPUs that could be told apart, and for each domain one more that stands for runs whose
--- vCPU is not known.
+-- The vCPUs that could be told apart, and for a domain with runs whose vCPU is not known one
+-- more that stands for those.
 CREATE TABLE vcpu (
 	vcpu     INTEGER PRIMARY KEY, -- index from 0, by VMID and number, the unknown one last
 	vmid     INTEGER NOT NULL,    -- of its domain, as traced
@@ -172,7 +172,8 @@ CREATE TABLE vcpu (
 	numbered INTEGER NOT NULL     -- 1: number is the guest's own CPU number; 0: an order of our own
 );
 
--- What each vCPU did. The rows of one vCPU are disjoint and in order; those of an unknown one
+-- What each vCPU did. The rows of one vCPU are in order, and disjoint as far as the cores' clocks
+-- agree; those of an unknown one
 -- (vcpu.number NULL) may overlap. A row with a core goes from the entry that scheduled the vCPU
 -- there to the exit after which something else ran, visits to the hypervisor on the way included.
 -- Rows without a core are the time between.
@@ -223,6 +224,7 @@ CREATE TABLE exit (
 	ended              INTEGER NOT NULL,
 	known              INTEGER NOT NULL,
 	confidence         REAL NOT NULL,
+	wake_ns            INTEGER,          -- from the end of its last halt to the entry, where it halted
 	injection_ns       INTEGER,          -- IRQ: from its start to the guest's own IRQ vector, where
 	                                     -- the entry took one at once
 	censored           INTEGER NOT NULL, -- 1: it touches lost trace, leave it out of statistics
@@ -284,7 +286,7 @@ CREATE VIEW v_exit AS
 	       CASE e.ended WHEN 0 THEN 'same' WHEN 1 THEN 'other' WHEN 2 THEN 'idle'
 	                    ELSE 'lost' END AS ended,
 	       CASE e.known WHEN 2 THEN 'exact' WHEN 1 THEN 'inferred' ELSE 'unknown' END AS known,
-	       e.confidence, e.return_address_va, e.resume_address_va, e.injection_ns, e.censored
+	       e.confidence, e.return_address_va, e.resume_address_va, e.wake_ns, e.injection_ns, e.censored
 	FROM exit AS e JOIN vcpu AS v ON v.vcpu = e.vcpu JOIN domain_name AS n ON n.vmid = v.vmid
 	LEFT JOIN vcpu AS nv ON nv.vcpu = e.next_vcpu LEFT JOIN domain_name AS nn ON nn.vmid = nv.vmid;
 

@@ -83,18 +83,18 @@ gboolean recording_reader_vcpu_runs(recording_reader *self, guint vcpu, gint64 f
 
 static gboolean take_exit_end(struct visit *visit, sqlite3_stmt *row, struct row_exit *exit)
 {
-	gint64 next, ended, injection, censored;
+	gint64 next, ended, censored;
 
 	if (!column_vcpu(visit, row, 11, &exit->vcpu) ||
 	    !column_optional(row, 12, (gint64)visit->reader->vcpus->len - 1, &next) ||
 	    !column_in(row, 13, 0, EXIT_ENDS - 1, &ended) ||
 	    !column_known(row, 14, &exit->known, &exit->confidence) ||
-	    !column_optional(row, 16, G_MAXINT64, &injection) ||
-	    !column_in(row, 17, 0, 1, &censored) || !column_unsigned(row, 18, &exit->trace_offset))
+	    !column_optional(row, 16, G_MAXINT64, &exit->wake_ns) ||
+	    !column_optional(row, 17, G_MAXINT64, &exit->injection_ns) ||
+	    !column_in(row, 18, 0, 1, &censored) || !column_unsigned(row, 19, &exit->trace_offset))
 		return FALSE;
 	exit->next_vcpu = (gint)next;
 	exit->ended = (enum exit_end)ended;
-	exit->injection_ns = injection;
 	exit->censored = censored != 0;
 	return TRUE;
 }
@@ -132,7 +132,7 @@ gboolean recording_reader_exits(recording_reader *self, guint core, gint64 from_
 		.sql = "SELECT core, start_ns, duration_ns, hypervisor_ns, idle_ns, "
 		       "idle_hypervisor_ns, cycles, reason, type, return_address_va, "
 		       "resume_address_va, vcpu, next_vcpu, ended, known, confidence, "
-		       "injection_ns, censored, trace_offset FROM exit WHERE core=?1 AND "
+		       "wake_ns, injection_ns, censored, trace_offset FROM exit WHERE core=?1 AND "
 		       "start_ns<?3 AND start_ns>=coalesce((SELECT max(start_ns) FROM exit WHERE "
 		       "core=?1 AND start_ns<=?2),0) ORDER BY core, start_ns, seq",
 		.take = take_exit,

@@ -215,6 +215,7 @@ struct row_exit {
 	enum exit_end ended;
 	enum how_known known; /* whether it ended in the same vCPU */
 	double confidence;
+	gint64 wake_ns;      /* OWNER_NO_VALUE where the core did not halt */
 	gint64 injection_ns; /* OWNER_NO_VALUE where no interrupt was injected */
 	gboolean censored;
 	guint64 trace_offset;

@@ -92,9 +92,10 @@ gboolean recording_writer_exit(struct recording_writer *self, const struct row_e
 	bind_int(statement, 15, row->ended);
 	bind_int(statement, 16, row->known);
 	sqlite3_bind_double(statement, 17, row->confidence);
-	bind_value(statement, 18, row->injection_ns);
-	bind_int(statement, 19, row->censored != FALSE);
-	bind_int(statement, 20, (gint64)row->trace_offset);
+	bind_value(statement, 18, row->wake_ns);
+	bind_value(statement, 19, row->injection_ns);
+	bind_int(statement, 20, row->censored != FALSE);
+	bind_int(statement, 21, (gint64)row->trace_offset);
 	return writer_run(self, statement, "write an exit", error);
 }
 

@@ -25,7 +25,9 @@ static void on_exception(const struct owner_exception *exception, gpointer user_
 static void recorded_init(struct recorded *self, guint8 excluded_el)
 {
 	const struct owner_config config = { .excluded_el = excluded_el };
-	const struct owner_sink sink = { on_segment, on_exception, self };
+	const struct owner_sink sink = { .segment = on_segment,
+		                         .exception = on_exception,
+		                         .user_data = self };
 
 	memset(self, 0, sizeof *self);
 	self->segments = g_array_new(FALSE, FALSE, sizeof(struct owner_segment));
