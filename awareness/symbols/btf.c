@@ -196,9 +196,9 @@ static void btf_free(gpointer data)
 
 static const char *string_at(const struct btf *self, uint32_t offset)
 {
-	const char *text = offset < self->strings_bytes ? self->strings + offset : "";
-
-	return text[0] != '\0' ? text : NULL;
+	if (offset >= self->strings_bytes || self->strings[offset] == '\0')
+		return NULL;
+	return self->strings + offset;
 }
 
 static struct btf_type type_at(const struct btf *self, uint32_t id)
@@ -305,7 +305,7 @@ static struct type_member *members_of(const struct btf *self, uint32_t id,
 	struct type_member *members = g_new0(struct type_member, count);
 
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *at = tail_at(self, id) + i * 12;
+		const uint8_t *at = tail_at(self, id) + (size_t)i * 12;
 		uint32_t offset = word_at(at, 2);
 
 		members[i] = (struct type_member) {
@@ -328,7 +328,7 @@ static struct type_enumerator *enumerators_of(const struct btf *self, uint32_t i
 
 	*n = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *at = tail_at(self, id) + i * (is_64 ? 12u : 8u);
+		const uint8_t *at = tail_at(self, id) + (size_t)i * (is_64 ? 12 : 8);
 		const char *name = string_at(self, word_at(at, 0));
 		uint32_t low = word_at(at, 1);
 
@@ -424,14 +424,15 @@ static struct type *source_load(gpointer data, uint64_t id, GError **error)
 	if (kind == BTF_KIND_STRUCT || kind == BTF_KIND_UNION) {
 		type.kind = kind == BTF_KIND_STRUCT ? TYPE_STRUCT : TYPE_UNION;
 		type.size_bytes = raw.size_or_type;
-		type.members = members = members_of(self, (uint32_t)id, &raw);
+		members = members_of(self, (uint32_t)id, &raw);
+		type.members = members;
 		type.n_members = info_count(raw.info);
 	} else if (kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64) {
 		type.kind = TYPE_ENUM;
 		type.is_signed = (raw.info >> 31) != 0;
 		type.size_bytes = raw.size_or_type;
-		type.enumerators = enumerators =
-			enumerators_of(self, (uint32_t)id, &raw, &type.n_enumerators);
+		enumerators = enumerators_of(self, (uint32_t)id, &raw, &type.n_enumerators);
+		type.enumerators = enumerators;
 	} else if (!load_simple(self, (uint32_t)id, &raw, &type)) {
 		damaged(error, "a reference to what is no type");
 		return NULL;
@@ -492,7 +493,7 @@ GArray *btf_percpu_variables(struct types *types)
 		    strcmp(name, ".data..percpu") != 0)
 			continue;
 		for (uint32_t i = 0; i < info_count(section.info); i++) {
-			const uint8_t *at = tail_at(self, id) + i * 12;
+			const uint8_t *at = tail_at(self, id) + (size_t)i * 12;
 			uint32_t variable = word_at(at, 0);
 			struct btf_variable found = { NULL, word_at(at, 1), word_at(at, 2) };
 

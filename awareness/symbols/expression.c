@@ -220,7 +220,7 @@ static gboolean cast_apply(struct parser *self, const struct value *type, struct
 
 static gboolean parse_parenthesis(struct parser *self, struct value *out)
 {
-	struct value type;
+	struct value type = { 0 };
 
 	skip_space(self);
 	if (!is_symbol_next(self) && accept_type(self, &type)) {
@@ -235,7 +235,7 @@ static gboolean parse_parenthesis(struct parser *self, struct value *out)
 
 static gboolean parse_sizeof(struct parser *self, struct value *out)
 {
-	struct value type;
+	struct value type = { 0 };
 	uint64_t size;
 
 	if (!accept(self, "("))
@@ -271,7 +271,7 @@ static gboolean parse_primary(struct parser *self, struct value *out)
 
 static gboolean parse_index(struct parser *self, struct value *out)
 {
-	struct value index;
+	struct value index = { 0 };
 	uint64_t number;
 
 	if (!parse_sum(self, &index) || !value_number(self->context, &index, &number, self->error))
@@ -366,7 +366,7 @@ static gboolean parse_sum(struct parser *self, struct value *out)
 		return syntax(self, "too deep");
 	ok = parse_unary(self, out);
 	while (ok) {
-		struct value right;
+		struct value right = { 0 };
 		gboolean subtract;
 
 		if (accept(self, "+"))
@@ -385,7 +385,7 @@ gboolean expression_evaluate(const struct value_context *context, const char *te
                              struct value *value, GError **error)
 {
 	struct parser parser = { context, text, text, 0, error };
-	struct value result;
+	struct value result = { 0 };
 
 	if (!parse_sum(&parser, &result))
 		return FALSE;

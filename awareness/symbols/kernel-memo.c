@@ -7,6 +7,7 @@
 enum memo_facts {
 	KNOWN_MAX = 64,
 	BUILD_ID_BYTES = 20,
+	BUILD_ID_DIGITS = 40,
 	TEXT_MAX = 1024
 };
 
@@ -159,8 +160,7 @@ void kernel_memo_store(struct symbol_cache *cache, const struct kernel_window *w
 	uint64_t start = kernel_window_start(window);
 	struct memo_head head = { 0 };
 
-	if (cache == NULL || found->build_id == NULL ||
-	    strlen(found->build_id) != BUILD_ID_BYTES * 2)
+	if (cache == NULL || found->build_id == NULL || strlen(found->build_id) != BUILD_ID_DIGITS)
 		return;
 	head.banner_offset = (int64_t)(found->banner_va - start);
 	head.build_id_offset = (int64_t)(build_id_va - start);

@@ -25,5 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len_bytes)
 	types_enumerator(types, NULL, "RED", &value, NULL);
 	types_find(types, "thing", NULL);
 	variables = btf_percpu_variables(types);
+	g_assert_nonnull(variables);
 	return 0;
 }

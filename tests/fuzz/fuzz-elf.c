@@ -32,5 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len_bytes)
 		symbols_by_address(symbols, symbol->address + 4, NULL);
 	}
 	types = btf_types_from_elf(file, NULL);
+	if (types != NULL)
+		types_find(types, "thing", NULL);
 	return 0;
 }
