@@ -227,7 +227,7 @@ static void wait_for_end(struct sysfs *self, GCancellable *stop)
 		if ((stop != NULL && g_cancellable_is_cancelled(stop)) ||
 		    (self->config->for_us != 0 && elapsed_us >= self->config->for_us))
 			return;
-		g_usleep(POLL_MS * 1000);
+		g_usleep((gulong)POLL_MS * 1000);
 	}
 }
 

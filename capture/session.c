@@ -277,7 +277,7 @@ static gboolean run(struct session *self, GError **error)
 		}
 		guint64 left_us =
 			self->config->for_us != 0 ? self->config->for_us - elapsed_us : G_MAXUINT64;
-		g_usleep((gulong)MIN(left_us, RUN_POLL_MS * 1000u));
+		g_usleep((gulong)MIN(left_us, (guint64)RUN_POLL_MS * 1000));
 	}
 	/* The user's word ended the run; it shall not end the drain as well. */
 	if (self->stop != NULL)

@@ -174,7 +174,7 @@ static void test_perf_damaged(void)
 		guint len = i < 40 ? whole->len * i / 40 : whole->len;
 
 		if (i >= 40)
-			bytes[(i - 40) * 4] ^= (guint8)(1u << i % 8 | 0x80);
+			bytes[(gsize)(i - 40) * 4] ^= (guint8)(1u << i % 8 | 0x80);
 		g_assert_true(g_file_set_contents(f.perf, (const char *)bytes, len, NULL));
 		if (!import_perf(f.perf, f.out, 0, &result, &error))
 			g_assert_nonnull(error);

@@ -13,15 +13,15 @@ static char *data_path(const char *name)
 
 /* What each source emits: one ID's bytes of a recording of real hardware. */
 static const struct {
-	guint source;
 	const char *file;
+	guint source;
 	guint8 id;
 } recordings[] = {
-	{ 0, "juno-uname-002/trace.bin", 0x16 },
-	{ 1, "juno_r1_1/cstrace.bin", 0x10 },
-	{ 2, "juno_r1_1/cstrace.bin", 0x13 },
-	{ 3, "juno_r1_1/cstrace.bin", 0x11 },
-	{ SIM_SOURCE_STM, "stm_only/cstraceitm.bin", 0x20 },
+	{ "juno-uname-002/trace.bin", 0, 0x16 },
+	{ "juno_r1_1/cstrace.bin", 1, 0x10 },
+	{ "juno_r1_1/cstrace.bin", 2, 0x13 },
+	{ "juno_r1_1/cstrace.bin", 3, 0x11 },
+	{ "stm_only/cstraceitm.bin", SIM_SOURCE_STM, 0x20 },
 };
 
 gboolean recordings_feed(struct fixture *f, gsize max_bytes)

@@ -134,9 +134,9 @@ static void capture_once(struct fixture *f, struct session_config *config, const
 
 struct sink_case {
 	const char *sink;
-	enum session_preset preset;
 	gsize feed_bytes;
 	gsize buffer_bytes;
+	enum session_preset preset;
 	gboolean wraps;
 };
 
@@ -286,15 +286,15 @@ static void test_drain_speed(void)
 }
 
 static const struct sink_case cases[] = {
-	{ "etf1", SESSION_PRESET_FULL, 700, 0, FALSE },
-	{ "etf1", SESSION_PRESET_FULL, ALL_BYTES, 0, TRUE },
-	{ "etf2", SESSION_PRESET_FULL, 1500, 0, FALSE },
-	{ "etf2", SESSION_PRESET_FULL, ALL_BYTES, 0, TRUE },
-	{ "etr", SESSION_PRESET_FULL, ALL_BYTES, 1 << 20, FALSE },
-	{ "etr", SESSION_PRESET_EXITS, ALL_BYTES, 16384, TRUE },
-	{ "tpiu", SESSION_PRESET_SCHEDULE, ALL_BYTES, 0, FALSE },
-	{ "etf2", SESSION_PRESET_STM, 4000, 0, FALSE },
-	{ "etr", SESSION_PRESET_STM, ALL_BYTES, 16384, TRUE },
+	{ "etf1", 700, 0, SESSION_PRESET_FULL, FALSE },
+	{ "etf1", ALL_BYTES, 0, SESSION_PRESET_FULL, TRUE },
+	{ "etf2", 1500, 0, SESSION_PRESET_FULL, FALSE },
+	{ "etf2", ALL_BYTES, 0, SESSION_PRESET_FULL, TRUE },
+	{ "etr", ALL_BYTES, 1 << 20, SESSION_PRESET_FULL, FALSE },
+	{ "etr", ALL_BYTES, 16384, SESSION_PRESET_EXITS, TRUE },
+	{ "tpiu", ALL_BYTES, 0, SESSION_PRESET_SCHEDULE, FALSE },
+	{ "etf2", 4000, 0, SESSION_PRESET_STM, FALSE },
+	{ "etr", ALL_BYTES, 16384, SESSION_PRESET_STM, TRUE },
 };
 
 int main(int argc, char **argv)

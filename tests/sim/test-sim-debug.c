@@ -97,7 +97,7 @@ static void test_registers(void)
 			n_lost++;
 		}
 		/* ELR, SPSR and ESR of each level above. */
-		g_assert_cmpuint(n_lost, ==, 3 * (3 - el));
+		g_assert_cmpuint(n_lost, ==, (guint64)3 * (3 - el));
 		g_assert_true(debug_core_set(&bench.core, "x7", 0x123456789ABCDEF0, &error));
 		g_assert_true(debug_core_set(&bench.core, "TPIDR_EL2", 77, &error));
 		debug_core_resume(&bench.core, &error);

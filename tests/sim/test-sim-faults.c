@@ -285,7 +285,7 @@ static void test_wait_forever(void)
 	start_us = g_get_monotonic_time();
 	run_go(&run);
 	assert_says(&run, CORESIGHT_ERROR, CORESIGHT_ERROR_ACCESS, words);
-	g_assert_cmpint(g_get_monotonic_time() - start_us, <, 60 * G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - start_us, <, (gint64)60 * G_USEC_PER_SEC);
 	run_deinit(&run);
 }
 

@@ -43,7 +43,7 @@ static void test_block(void)
 	for (guint i = 0; i < N_WORDS; i++)
 		in[i] = i * 2654435761u;
 	g_mutex_lock(&f.soc->lock);
-	sim_soc_memory_write(f.soc, 0x7000F00, (const guint8 *)in, N_WORDS * 4);
+	sim_soc_memory_write(f.soc, 0x7000F00, (const guint8 *)in, (gsize)N_WORDS * 4);
 	/* A chip that asks for patience now and then. */
 	f.soc->dap.wait_every = 1000;
 	f.soc->dap.wait_scans = 3;
@@ -51,7 +51,7 @@ static void test_block(void)
 	struct link *link = fixture_link(&f);
 
 	g_assert_true(link_read_block(link, LINK_SPACE_MEMORY, 0x7000F00, out, N_WORDS, &error));
-	g_assert_cmpint(memcmp(out, in, N_WORDS * 4), ==, 0);
+	g_assert_cmpint(memcmp(out, in, (gsize)N_WORDS * 4), ==, 0);
 	g_assert_cmpuint(f.soc->dap.n_waits, >, 30);
 	link_close(link);
 	fixture_deinit(&f);
