@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/virtual-etm/flow.h"
 
-#include "capture/etm4-encoder.h"
+#include "capture/virtual-etm/exception-type.h"
+#include "capture/virtual-etm/flow-time.h"
 
 #include <string.h>
 
@@ -12,14 +13,6 @@ enum {
 	CPSR_AARCH32 = 1 << 4,
 	CPSR_DAIF_SHIFT = 6,
 	NESTED_MAX = 3,
-};
-
-/* A vector's place in its group of four (DDI 0487, D1.3.1). */
-enum vector_kind {
-	VECTOR_SYNC,
-	VECTOR_IRQ,
-	VECTOR_FIQ,
-	VECTOR_SERROR,
 };
 
 /* Where a block may go on, had no exception come. */
@@ -80,52 +73,6 @@ void flow_block_init(struct flow_block *block, uint64_t translated_va)
 		block->effects |= a64_classify(block->code[i]).effects;
 }
 
-static uint64_t time_at(const struct flow *self, uint64_t insns)
-{
-	return (uint64_t)(self->base_ns + (int64_t)(insns << self->shift));
-}
-
-uint64_t flow_time_ns(const struct flow *self)
-{
-	return time_at(self, self->insns);
-}
-
-uint64_t flow_time_ticks(const struct flow *self)
-{
-	return time_at(self, self->insns) / self->tick_ns;
-}
-
-uint64_t flow_ticks_at(const struct flow *self, uint64_t insns)
-{
-	return time_at(self, insns) / self->tick_ns;
-}
-
-bool flow_time_known(const struct flow *self)
-{
-	return self->time_certain;
-}
-
-static void correct_time(struct flow *self, uint64_t counter, uint64_t at_insns)
-{
-	const int64_t ns = self->base_ns + (int64_t)(at_insns << self->shift);
-
-	if (ns < 0 || (uint64_t)ns / self->tick_ns != counter) {
-		const int64_t by = (int64_t)(counter * self->tick_ns) - ns;
-		const uint64_t size = (uint64_t)(by < 0 ? -by : by);
-
-		self->base_ns += by;
-		if (self->time_certain) {
-			self->n_corrections++;
-			if (size > self->correction_max_ns)
-				self->correction_max_ns = size;
-		}
-	}
-	if (!self->time_certain) {
-		self->time_certain = true;
-		self->listener.time_known(self->listener.data);
-	}
-}
-
 /* The block ended with a read of the counter: its register holds it now. */
 static void take_counter_read(struct flow *self, unsigned index, const struct flow_block *block)
 {
@@ -138,7 +85,7 @@ static void take_counter_read(struct flow *self, unsigned index, const struct fl
 
 	if ((block->last.effects & A64_READS_CNTVCT) != 0)
 		counter += self->cores[index].cntvoff;
-	correct_time(self, counter, self->cores[index].ended_insns);
+	flow_correct_time(self, counter, self->cores[index].ended_insns);
 }
 
 static void read_context(struct flow *self, unsigned index)
@@ -297,62 +244,6 @@ static struct taken read_taken(const struct flow *self, unsigned index, unsigned
 	return taken;
 }
 
-/* ESR_ELx.EC (DDI 0487, D17.2.37) in ETM's terms (IHI 0064, exception types). */
-static uint16_t sync_type(unsigned ec)
-{
-	switch (ec) {
-	case 0x11: /* SVC, HVC, SMC of A32 */
-	case 0x12:
-	case 0x13:
-	case 0x15: /* and of A64 */
-	case 0x16:
-	case 0x17:
-		return ETM4_EXCEPTION_CALL;
-	case 0x20:
-	case 0x21:
-		return ETM4_EXCEPTION_INST_FAULT;
-	case 0x24:
-	case 0x25:
-		return ETM4_EXCEPTION_DATA_FAULT;
-	case 0x22:
-	case 0x26:
-		return ETM4_EXCEPTION_ALIGNMENT;
-	case 0x2F:
-		return ETM4_EXCEPTION_SYSTEM_ERROR;
-	case 0x30:
-	case 0x31:
-	case 0x32:
-	case 0x33:
-	case 0x38:
-	case 0x3C:
-		return ETM4_EXCEPTION_INST_DEBUG;
-	case 0x34:
-	case 0x35:
-		return ETM4_EXCEPTION_DATA_DEBUG;
-	default:
-		return ETM4_EXCEPTION_TRAP;
-	}
-}
-
-static uint16_t taken_type(const struct taken *taken, bool trapped)
-{
-	switch (taken->kind) {
-	case VECTOR_IRQ:
-		return ETM4_EXCEPTION_IRQ;
-	case VECTOR_FIQ:
-		return ETM4_EXCEPTION_FIQ;
-	case VECTOR_SERROR:
-		return ETM4_EXCEPTION_SYSTEM_ERROR;
-	case VECTOR_SYNC:
-		break;
-	}
-
-	const uint16_t type = sync_type(taken->ec);
-
-	/* An SMC that HCR_EL2.TSC traps did not execute. */
-	return type == ETM4_EXCEPTION_CALL && trapped ? ETM4_EXCEPTION_TRAP : type;
-}
-
 /* Whether the instruction at the return address was not executed because of the
  * exception, and thus began as part of a block. */
 static bool at_instruction(const struct taken *taken)
@@ -409,7 +300,7 @@ static void tell_exception(struct flow *self, unsigned index, const struct taken
 	struct flow_core *core = &self->cores[index];
 	const struct flow_context from = core->context;
 	const struct flow_exception exception = {
-		.etm_type = taken_type(taken, trapped),
+		.etm_type = exception_type(taken->kind, taken->ec, trapped),
 		.return_va = taken->return_va,
 		.from = &from,
 		.vector_va = taken->vector_va,
@@ -601,7 +492,8 @@ static void begin_time(struct flow *self, unsigned index)
 	if (block->last.kind == A64_WFI && all_wait(self))
 		self->time_certain = false;
 	if (turned)
-		self->listener.resume(self->listener.data, index, time_at(self, core->stop_insns));
+		self->listener.resume(self->listener.data, index,
+		                      flow_ns_at(self, core->stop_insns));
 }
 
 static void begin_block(struct flow *self, unsigned index, struct flow_block *block, uint64_t va)
