@@ -193,8 +193,7 @@ static gboolean columns_of(const struct composing *c, gint64 start_ns, gint64 en
 	return TRUE;
 }
 
-/* `time_ns` of `owner`, spread evenly over the part of [start, end) that is drawn.
- * `share_ns` is the length that the time is given for. */
+/* Time of `owner`, `per_ns` of each nanosecond of [start, end), to every row that shows it. */
 static void add_owner(struct composing *c, guint owner, gint64 start_ns, gint64 end_ns,
                       float per_ns, guint32 begins)
 {
@@ -225,6 +224,7 @@ static void add_owner(struct composing *c, guint owner, gint64 start_ns, gint64 
 static void add_tile(struct composing *c, const struct tile *tile, gint64 from_ns, gint64 to_ns)
 {
 	const gint64 origin_ns = tile->key.index * tile->width_ns;
+	const gint64 window_ns = recording_reader_window_ns(c->source->reader);
 
 	for (guint i = 0; tile->spans != NULL && i < tile->n; i++) {
 		const struct tile_span *span = &tile->spans[i];
@@ -239,11 +239,12 @@ static void add_tile(struct composing *c, const struct tile *tile, gint64 from_n
 	for (guint i = 0; tile->buckets != NULL && i < tile->n; i++) {
 		const struct tile_bucket *bucket = &tile->buckets[i];
 		const gint64 start_ns = origin_ns + (gint64)bucket->bucket * tile->bucket_ns;
-		const gint64 end_ns = start_ns + tile->bucket_ns;
+		/* The last bucket reaches past the window, its time does not. */
+		const gint64 end_ns = MIN(start_ns + tile->bucket_ns, MAX(window_ns, start_ns + 1));
 
 		if (start_ns < to_ns && end_ns > from_ns)
 			add_owner(c, bucket->owner, MAX(start_ns, from_ns), MIN(end_ns, to_ns),
-			          bucket->time_ns / (float)tile->bucket_ns, bucket->spans);
+			          bucket->time_ns / (float)(end_ns - start_ns), bucket->spans);
 	}
 }
 
