@@ -11,6 +11,12 @@
 
 extern const struct verb report_time;
 extern const struct verb report_quality;
+extern const struct verb report_sched;
+extern const struct verb report_exits;
+extern const struct verb report_overhead;
+extern const struct verb report_latency;
+extern const struct verb report_backend;
+extern const struct verb report_all;
 
 /* The one recording that a report takes: opens argv[1]. NULL with *code set, and
  * said why, where it is missing, not alone, or cannot be opened. */

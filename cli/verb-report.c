@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-static const struct verb *const reports[] = { &report_time, &report_quality };
+static const struct verb *const reports[] = {
+	&report_time,     &report_quality, &report_sched,   &report_exits,
+	&report_overhead, &report_latency, &report_backend, &report_all,
+};
 
 recording_reader *report_open(const char *report, int argc, char **argv, int *code)
 {
@@ -152,4 +155,5 @@ static int report_run(int argc, char **argv)
 	return verb_usage("report", "no report '%s'", argv[1]);
 }
 
-const struct verb verb_report = { "report", "print a report: time, quality", report_run };
+const struct verb verb_report = { "report", "print a report: time, quality, sched, exits, ...",
+	                          report_run };
