@@ -16,7 +16,7 @@ import re
 import subprocess
 
 from . import guests
-from .paths import CACHE, LAB, LabError, one, tool
+from .paths import CACHE, LAB, SKIP, LabError, one, tool
 
 MIB = 1 << 20
 STM_BYTES = 16 * MIB
@@ -69,7 +69,16 @@ class Machine:
         self.loads = []
         self._next = self.ram_base + 32 * MIB
 
+    def _check_xen(self):
+        """Debian's binary of Xen, the fallback, lacks what some scenarios need."""
+        kind = (CACHE / "xen" / "kind").read_text().strip()
+        paired = any(domain.peer for domain in self.scenario.domains)
+        if kind == "binary" and (self.scenario.scheduler in ("null", "rtds") or paired):
+            raise LabError(f"lab: {self.scenario.name} needs Xen built from source (null, rtds, "
+                           "static shared memory), and its source could not be had or built", SKIP)
+
     def build(self):
+        self._check_xen()
         built = guests.build()
         kernel = self._load(one("arm64/boot/vmlinuz-*", "Linux kernel"))
         initrd = self._load(built / "initramfs")
