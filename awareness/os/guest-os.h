@@ -17,6 +17,9 @@ struct guest_os {
 	/* The task that runs on the vCPU, by the system's own word. */
 	gboolean (*current)(struct guest_os *self, struct machine *machine, const struct vcpu *vcpu,
 	                    struct va *task, GError **error);
+	/* The number of the task at `task`. */
+	gboolean (*tid_of)(struct guest_os *self, struct machine *machine, struct va task,
+	                   int64_t *tid);
 	/* The registers that the system saved of a task that does not run: what it
 	 * does in the kernel, and what it will do in its own code. */
 	gboolean (*saved_registers)(struct guest_os *self, struct machine *machine,

@@ -296,6 +296,18 @@ static void list_tasks(struct guest_os *os, struct machine *machine, GPtrArray *
 	g_array_unref(l.parents);
 }
 
+static gboolean tid_of(struct guest_os *os, struct machine *machine, struct va task, int64_t *tid)
+{
+	struct linux_os *self = (struct linux_os *)os;
+	uint64_t pid;
+
+	if (!space_read_uint(machine->kernel, layout_member(&self->task, task, LINUX_TASK_PID), 4,
+	                     &pid, NULL))
+		return FALSE;
+	*tid = (int32_t)pid;
+	return TRUE;
+}
+
 static void linux_os_free(struct guest_os *os)
 {
 	g_free(os->name);
@@ -370,6 +382,7 @@ static gboolean attach_at(struct machine *machine, struct image *image, struct l
 		.banner = place->banner,
 		.list_tasks = list_tasks,
 		.current = linux_current,
+		.tid_of = tid_of,
 		.saved_registers = linux_saved_registers,
 		.stack = linux_stack,
 		.log = linux_log,
