@@ -165,8 +165,103 @@ static gboolean run_bt(struct debug *self, int argc, char **argv, GError **error
 	return *error == NULL;
 }
 
+/* Functions of the scheduler itself, which every waiting task stands in. */
+static gboolean is_scheduler(const char *function)
+{
+	static const char *const names[] = { "__switch_to", "context_switch", "__schedule",
+		                             "__sched_text_start" };
+
+	if (function == NULL)
+		return FALSE;
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (strcmp(function, names[i]) == 0)
+			return TRUE;
+	}
+	return g_str_has_prefix(function, "schedule") || g_str_has_prefix(function, "io_schedule");
+}
+
+/* What one waiting task waits in: the first function outside the scheduler, and the
+ * system call that led there (NULL for kernel threads). */
+static void find_wait(const struct backtrace *chain, const char **in, const char **call)
+{
+	*in = NULL;
+	*call = NULL;
+	for (guint i = 0; i < chain->frames->len; i++) {
+		const struct backtrace_frame *f =
+			&g_array_index(chain->frames, struct backtrace_frame, i);
+
+		if (f->border == BACKTRACE_USER)
+			break;
+		if (*in == NULL && f->function != NULL && !is_scheduler(f->function))
+			*in = f->function;
+		if (f->function != NULL && g_str_has_prefix(f->function, "__arm64_sys_"))
+			*call = f->function + strlen("__arm64_sys_");
+	}
+}
+
+static void show_wait(struct debug *self, JsonBuilder *b, struct machine *machine,
+                      const struct task *task)
+{
+	struct backtrace chain;
+	g_autoptr(GError) error = NULL;
+	const char *in, *call;
+
+	if (!backtrace_task(self->system, machine, task, &chain, &error)) {
+		machine_add_gap(machine, "%s (%" G_GINT64_FORMAT "): %s", task->name, task->tid,
+		                error->message);
+		return;
+	}
+	find_wait(&chain, &in, &call);
+	if (self->json) {
+		json_builder_begin_object(b);
+		json_add_text(b, "machine", machine->name);
+		json_add_int(b, "pid", task->pid);
+		json_add_int(b, "tid", task->tid);
+		json_add_text(b, "name", task->name);
+		json_add_text(b, "state", task_state_letter(task->state));
+		json_add_text(b, "waits_in", in);
+		json_add_text(b, "call", call);
+		json_builder_end_object(b);
+	} else {
+		printf("%-10s %7" G_GINT64_FORMAT " %-16s %s  %s%s%s\n", machine->name, task->tid,
+		       task->name, task_state_letter(task->state), in != NULL ? in : "??",
+		       call != NULL ? "  in system call " : "", call != NULL ? call : "");
+	}
+	backtrace_deinit(&chain);
+}
+
+static gboolean run_waits(struct debug *self, int argc, char **argv, GError **error)
+{
+	GPtrArray *machines = system_machines(self->system);
+	JsonBuilder *b;
+
+	if (!debug_parse(self, &argc, &argv, NULL, 0, 0, error))
+		return FALSE;
+	b = json_builder_new();
+	json_builder_begin_array(b);
+	for (guint i = 0; i < machines->len; i++) {
+		struct machine *machine = g_ptr_array_index(machines, i);
+		GPtrArray *tasks = system_tasks(self->system, machine);
+
+		for (guint n = 0; n < tasks->len; n++) {
+			const struct task *task = g_ptr_array_index(tasks, n);
+
+			if (task->state != TASK_RUNNING && !task->on_cpu)
+				show_wait(self, b, machine, task);
+		}
+		debug_print_gaps(machine);
+	}
+	json_builder_end_array(b);
+	if (self->json)
+		debug_json_print(b);
+	else
+		g_object_unref(b);
+	return TRUE;
+}
+
 const struct debug_command debug_commands_backtrace[] = {
 	{ "bt", "[M:N | M:::TASK | --all]", "call chains across user, kernel and hypervisor",
 	  run_bt },
+	{ "waits", "", "what every waiting task of every machine waits in", run_waits },
 	{ NULL },
 };

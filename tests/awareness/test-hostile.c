@@ -1,76 +1,8 @@
 /* Memory that lies, on the frozen Xen of the data: whatever is wrong with it, the
  * awareness ends, says what it could not see, and still shows the rest. */
-#include "tests/awareness/dump-data.h"
-
-#include "awareness/os/linux.h"
-#include "awareness/system.h"
-#include "awareness/target/register-file.h"
-#include "awareness/target/target-fake.h"
+#include "tests/awareness/dump-scene.h"
 
 #include <string.h>
-
-struct scene {
-	struct dump_data data;
-	struct target *target;
-	struct system_file *file;
-	struct system *system;
-	uint8_t *ram;
-	uint64_t base;
-	uint64_t len_bytes;
-};
-
-static void copy_registers(struct scene *s)
-{
-	g_autofree char *text = NULL;
-	gsize len_bytes;
-	struct register_file file;
-
-	g_assert_true(g_file_get_contents(s->data.state, &text, &len_bytes, NULL));
-	register_file_init(&file);
-	g_assert_true(register_file_parse(&file, text, len_bytes, "state", NULL));
-	s->base = file.ram.base.value;
-	s->len_bytes = file.ram.len_bytes;
-	s->target = target_fake_new(file.cpus->len);
-	for (guint cpu = 0; cpu < file.cpus->len; cpu++) {
-		for (guint i = 0; i < file.names->len; i++) {
-			const char *name = g_ptr_array_index(file.names, i);
-			const struct target_register *value =
-				g_hash_table_lookup(g_ptr_array_index(file.cpus, cpu), name);
-
-			if (value != NULL)
-				target_fake_set_register(s->target, cpu, name, value->low);
-		}
-	}
-	register_file_deinit(&file);
-}
-
-static gboolean scene_init(struct scene *s)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *ram = NULL;
-	gsize len_bytes;
-
-	if (!dump_data_init(&s->data))
-		return FALSE;
-	copy_registers(s);
-	s->ram = target_fake_add_memory(s->target, (struct pa) { s->base }, s->len_bytes);
-	g_assert_true(g_file_get_contents(s->data.ram, &ram, &len_bytes, NULL));
-	memcpy(s->ram, ram, MIN(len_bytes, s->len_bytes));
-	target_fake_seal(s->target);
-	s->file = system_file_load(s->data.system, &error);
-	g_assert_no_error(error);
-	s->system = system_new(s->target, s->file, &error);
-	g_assert_no_error(error);
-	return TRUE;
-}
-
-static void scene_deinit(struct scene *s)
-{
-	system_free(s->system);
-	target_free(s->target);
-	system_file_free(s->file);
-	dump_data_deinit(&s->data);
-}
 
 /* Everything that one machine shows, as text. */
 static char *picture_of(struct scene *s, struct machine *machine)

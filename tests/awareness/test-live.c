@@ -271,11 +271,13 @@ static void test_breakpoint(void)
 
 		g_assert_true(breakpoints_run(points, 60000, &at, &error));
 		g_assert_no_error(error);
+		g_test_message("stop %d at 0x%" G_GINT64_MODIFIER "x after %" G_GUINT64_FORMAT
+		               " stops of others",
+		               at.stop.reason, at.pc.value, at.skipped);
 		g_assert_nonnull(at.hit);
 		g_assert_cmpstr(at.machine->name, ==, "linux2");
 		g_assert_cmpstr(at.task->name, ==, "linux2_io");
 		g_assert_cmphex(at.pc.value, ==, point.va.value);
-		g_test_message("hit after %" G_GUINT64_FORMAT " stops of others", at.skipped);
 	}
 	breakpoints_free(points);
 	lab_deinit(&lab);
