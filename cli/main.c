@@ -14,6 +14,8 @@ static const struct verb *const verbs[] = {
 	&verb_import,
 	&verb_info,
 	&verb_report,
+	&verb_compare,
+	&verb_query,
 	&verb_export,
 	&verb_debug,
 	&verb_profile,

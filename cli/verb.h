@@ -27,6 +27,8 @@ extern const struct verb verb_import;
 extern const struct verb verb_info;
 extern const struct verb verb_report;
 extern const struct verb verb_export;
+extern const struct verb verb_compare;
+extern const struct verb verb_query;
 extern const struct verb verb_debug;
 extern const struct verb verb_profile;
 extern const struct verb verb_version;
