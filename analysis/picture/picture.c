@@ -94,6 +94,9 @@ static void buffer_size(struct picture_buffer *self, gsize time_size, gsize colu
 		self->owner = g_new(guint32, column_size);
 		self->column_size = column_size;
 	}
+	/* A picture without lanes has no buffers. */
+	if (column_size == 0 || time_size == 0)
+		return;
 	memset(self->time_ns, 0, time_size * sizeof *self->time_ns);
 	memset(self->present, 0, column_size * sizeof *self->present);
 	memset(self->count, 0, column_size * sizeof *self->count);
