@@ -20,7 +20,7 @@ struct options {
 	char *buffer, *tpiu_file;
 	char **ranges, **in_use;
 	gint stop_core, tpiu_width;
-	gboolean dry_run, take, stall, with_stm, quiet;
+	gboolean dry_run, take, stall, with_stm, quiet, open;
 };
 
 static void options_clear(struct options *self)
@@ -415,6 +415,36 @@ static void print_result(const struct options *options, const struct session_res
 		g_printerr("hvscope capture: kept %s\n", result->incomplete);
 }
 
+/* Beside this program, as built or as installed, else wherever PATH finds it. */
+static char *find_window(void)
+{
+	static const char *const places[] = { "hvscope-gui", "../gui/hvscope-gui" };
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *dir = self != NULL ? g_path_get_dirname(self) : NULL;
+
+	for (gsize i = 0; dir != NULL && i < G_N_ELEMENTS(places); i++) {
+		g_autofree char *path = g_build_filename(dir, places[i], NULL);
+
+		if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+			return g_steal_pointer(&path);
+	}
+	return g_find_program_in_path("hvscope-gui");
+}
+
+/* The window decodes the capture by itself. It outlives this program. */
+static gboolean open_window(const char *dir, GError **error)
+{
+	g_autofree char *program = find_window();
+	const char *argv[] = { program, dir, NULL };
+
+	if (program == NULL)
+		return wrong(error, "--open: there is no hvscope-gui; the capture is in %s", dir);
+	/* Whoever reads our output shall not have to wait for the window to close. */
+	return g_spawn_async(NULL, (char **)argv, NULL,
+	                     G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+	                     NULL, error);
+}
+
 /* Linux on the target does the programming. */
 static int capture_sysfs(const struct options *options, const struct session_config *config)
 {
@@ -465,6 +495,8 @@ static int capture(const struct options *options, const struct session_plan *pla
 		g_printerr("note: the register log could not be written to %s\n", options->log);
 	print_result(options, &result, ok);
 	session_result_clear(&result);
+	if (ok && options->open)
+		ok = open_window(options->out, &error);
 	return ok ? EXIT_CODE_DONE : verb_fail("capture", error);
 }
 
@@ -547,6 +579,8 @@ int capture_board_run(int argc, char **argv)
 		  NULL },
 		{ "dry-run", 'n', 0, G_OPTION_ARG_NONE, &o.dry_run,
 		  "print plan and register accesses, touch nothing", NULL },
+		{ "open", 0, 0, G_OPTION_ARG_NONE, &o.open,
+		  "show it in hvscope-gui when it is there", NULL },
 		{ "log", 0, 0, G_OPTION_ARG_FILENAME, &o.log, "write every register write here",
 		  "FILE" },
 		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &o.quiet, "no plan, no progress", NULL },

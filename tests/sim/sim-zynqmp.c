@@ -20,6 +20,8 @@ int main(int argc, char **argv)
 	}
 	struct sim_soc *soc = sim_soc_new();
 
+	/* Its sources never end: leave time for the debug port. */
+	soc->bytes_per_tick = 256;
 	for (guint i = 0; i < (guint)argc - 2; i++) {
 		char *contents;
 		gsize len_bytes;
