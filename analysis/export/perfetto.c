@@ -199,15 +199,19 @@ static gboolean put_share(struct perfetto *self, guint core, GError **error)
 	};
 	const struct export_job *job = self->job;
 	struct share share = { .perfetto = self, .bucket = -1 };
-	gboolean has;
-	guint level;
+	gboolean has = FALSE;
+	guint level = 0;
 	gsize n;
 
 	share.owners = recording_reader_owners(job->reader, &n);
-	if (!recording_reader_lod_level(job->reader, core,
-	                                MAX((job->to_ns - job->from_ns) / VALUES, 1), &has, &level,
-	                                error))
-		return FALSE;
+	/* A short recording's finest level may be wider than asked for. */
+	for (guint i = 0; i < LOD_LEVELS_MAX && !has; i++) {
+		if (lod_width_ns(i) < (job->to_ns - job->from_ns) / VALUES)
+			continue;
+		if (!recording_reader_lod_level(job->reader, core, lod_width_ns(i), &has, &level,
+		                                error))
+			return FALSE;
+	}
 	if (!has)
 		return TRUE;
 	share.width_ns = lod_width_ns(level);
