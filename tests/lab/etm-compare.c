@@ -267,6 +267,18 @@ static void decode(const struct snapshot_source *source, struct core *core, cons
 	ocsd_destroy_dcd_tree(tree);
 }
 
+/* Instructions of the truth that the trace does not reach, of the level compared. */
+static gsize truth_left(const struct core *core)
+{
+	gsize n_left = 0;
+
+	for (gsize i = core->at; i < core->n_truth; i++) {
+		if (core->only_el < 0 || (core->truth[i] & 3) == (uint64_t)core->only_el)
+			n_left++;
+	}
+	return n_left;
+}
+
 static gboolean compare_core(struct core *core, const struct snapshot *capture,
                              const struct snapshot_source *source, const char *truth_dir,
                              GError **error)
@@ -287,7 +299,7 @@ static gboolean compare_core(struct core *core, const struct snapshot *capture,
 	       g_mapped_file_get_length(trace));
 	if (core->segment->len > 0)
 		place_segment(core);
-	n_left = core->n_truth > core->at ? core->n_truth - core->at : 0;
+	n_left = truth_left(core);
 	good = core->n_mismatches == 0 && core->n_no_code == 0 && core->n_bad_packets == 0 &&
 	       (core->filtered ||
 	        (n_left < TAIL_MAX && (core->n_trace_on <= 1 || core->only_el >= 0)));
