@@ -17,6 +17,7 @@ extern const struct verb report_overhead;
 extern const struct verb report_latency;
 extern const struct verb report_backend;
 extern const struct verb report_all;
+extern const struct verb report_html;
 
 /* The one recording that a report takes: opens argv[1]. NULL with *code set, and
  * said why, where it is missing, not alone, or cannot be opened. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct verb *const reports[] = {
-	&report_time,     &report_quality, &report_sched,   &report_exits,
-	&report_overhead, &report_latency, &report_backend, &report_all,
+	&report_time,    &report_quality, &report_sched, &report_exits, &report_overhead,
+	&report_latency, &report_backend, &report_all,   &report_html,
 };
 
 recording_reader *report_open(const char *report, int argc, char **argv, int *code)
