@@ -7,6 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	SCRIPT_DEPTH_MAX = 8,
+};
+
 /* readline's completion takes no data. */
 static struct debug *completing;
 
@@ -115,30 +119,39 @@ gboolean debug_prompt(struct debug *self, GError **error)
 	return TRUE;
 }
 
-static gboolean run_script(struct debug *self, int argc, char **argv, GError **error)
+static gboolean run_file(struct debug *self, const char *path, GError **error)
 {
 	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
 
-	if (!debug_parse(self, &argc, &argv, NULL, 1, 1, error))
-		return FALSE;
-	if (++self->depth > 8) {
-		g_set_error(error, DEBUG_ERROR, DEBUG_ERROR_FAILED,
-		            "scripts call each other too deeply");
-		return FALSE;
-	}
-	if (!g_file_get_contents(argv[1], &text, NULL, error))
+	if (!g_file_get_contents(path, &text, NULL, error))
 		return FALSE;
 	lines = g_strsplit(text, "\n", -1);
 	for (gsize i = 0; lines[i] != NULL; i++) {
 		if (!run_line(self, lines[i], error)) {
-			g_prefix_error(error, "%s:%" G_GSIZE_FORMAT ": ", argv[1], i + 1);
+			g_prefix_error(error, "%s:%" G_GSIZE_FORMAT ": ", path, i + 1);
 			return FALSE;
 		}
 		fflush(stdout);
 	}
-	self->depth--;
 	return TRUE;
+}
+
+static gboolean run_script(struct debug *self, int argc, char **argv, GError **error)
+{
+	gboolean done;
+
+	if (!debug_parse(self, &argc, &argv, NULL, 1, 1, error))
+		return FALSE;
+	if (self->depth >= SCRIPT_DEPTH_MAX) {
+		g_set_error(error, DEBUG_ERROR, DEBUG_ERROR_FAILED,
+		            "scripts call each other too deeply");
+		return FALSE;
+	}
+	self->depth++;
+	done = run_file(self, argv[1], error);
+	self->depth--;
+	return done;
 }
 
 static gboolean run_echo(struct debug *self, int argc, char **argv, GError **error)

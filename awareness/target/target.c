@@ -84,7 +84,7 @@ struct target *target_open(const char *spec, GError **error)
 	}
 	g_set_error(error, TARGET_ERROR, TARGET_ERROR_SPEC,
 	            "cannot open the target '%s': it must be gdb:HOST:PORT, gdb:unix:PATH, "
-	            "openocd:HOST:PORT, core:FILE or ram:FILE+STATE",
+	            "core:FILE or ram:FILE+STATE",
 	            spec);
 	return NULL;
 }
