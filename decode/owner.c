@@ -232,6 +232,23 @@ static void owner_trace_on(struct owner_tracker *self, const struct trace_event 
 	self->state = OWNER_STATE_RESUMED;
 }
 
+/* Trace that comes back in EL2 anywhere but at a lower exception level's vector (Arm DDI
+ * 0487, D1.10.2: offsets 0x400 to 0x780 of a table aligned to 0x800) had only left the
+ * traced address ranges: the gap was the hypervisor's. */
+static void owner_check_bracket(struct owner_tracker *self, const struct trace_event *event)
+{
+	const guint offset = (guint)(event->address_va & 0x7ff);
+
+	if (self->state != OWNER_STATE_RESUMED || !self->has_open ||
+	    self->open.certainty != CERTAINTY_BRACKETED)
+		return;
+	if (offset >= 0x400 && offset % 0x80 == 0)
+		return;
+	self->open.owner.owner_class = OWNER_UNTRACED;
+	self->open.owner.el = 2;
+	self->open.certainty = CERTAINTY_TRACED;
+}
+
 static void owner_context(struct owner_tracker *self, const struct trace_event *event)
 {
 	const struct row_owner owner = owner_of_context(&event->context, &self->config);
@@ -324,11 +341,13 @@ void owner_tracker_push(struct owner_tracker *self, const struct trace_event *ev
 		owner_context(self, event);
 		break;
 	case EVENT_ADDRESS:
+		owner_check_bracket(self, event);
 		owner_address(self, event);
 		break;
 	case EVENT_ADDRESS_CONTEXT:
 		/* Where the return address is still awaited, this is it, with the
 		 * interrupted code's context. */
+		owner_check_bracket(self, event);
 		owner_context(self, event);
 		owner_address(self, event);
 		break;

@@ -289,7 +289,20 @@ static void test_filtered_in_the_middle(void)
 	recorded_deinit(&r);
 }
 
-/* EL0 and EL1 left out: what runs between two visits to EL2 is the guest that was set. */
+static void push_resume(struct recorded *self, guint64 address_va)
+{
+	push_kind(self, EVENT_TRACE_ON);
+	push(self, (struct trace_event) { .kind = EVENT_ADDRESS, .address_va = address_va });
+	push(self, (struct trace_event) { .kind = EVENT_CONTEXT,
+	                                  .context = { .el = 2,
+	                                               .has_vmid = TRUE,
+	                                               .has_context_id = TRUE,
+	                                               .vmid = 3,
+	                                               .context_id = 7 } });
+}
+
+/* EL0 and EL1 left out: what runs between two visits to EL2 is the guest that was set, as
+ * long as the second begins at a vector for a lower exception level. */
 static void test_bracketed_guest(void)
 {
 	struct recorded r;
@@ -299,13 +312,16 @@ static void test_bracketed_guest(void)
 	push_kind(&r, EVENT_TRACE_ON);
 	push_context(&r, 2, 3, 7);
 	r.p0 += 10;
-	push_kind(&r, EVENT_TRACE_ON);
-	push_context(&r, 2, 3, 7);
+	push_resume(&r, 0x257480);
+	r.p0 += 4;
+	push_resume(&r, 0x2600c4);
 	r.p0 += 4;
 	push_kind(&r, EVENT_END);
 	assert_segment(&r, 1, OWNER_GUEST, OWNER_NO_VALUE, 10, 10);
 	g_assert_cmpint(segment(&r, 1)->owner.vmid, ==, 3);
 	g_assert_cmpint(segment(&r, 1)->certainty, ==, CERTAINTY_BRACKETED);
+	assert_segment(&r, 3, OWNER_UNTRACED, 2, 14, 14);
+	g_assert_cmpint(segment(&r, 3)->certainty, ==, CERTAINTY_TRACED);
 	recorded_deinit(&r);
 }
 
