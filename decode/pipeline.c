@@ -205,7 +205,7 @@ static void choose_basis(struct decode_result *result)
 	time->timestamp_bits = 64;
 	time->core_hz = result->snapshot->has_core_hz ? result->snapshot->core_hz : 0;
 	for (guint i = 0; i < result->sources->len; i++) {
-		const struct decode_source *source = result->sources->pdata[i];
+		struct decode_source *source = result->sources->pdata[i];
 		const guint n = timestamps_move(source) ? source->timebase.anchors->len : 0;
 
 		if (cores_only && source->source->core < 0)
@@ -214,8 +214,7 @@ static void choose_basis(struct decode_result *result)
 			most = n;
 			time->basis = TIME_BASIS_TIMESTAMPS;
 			time->reference_ticks =
-				g_array_index(source->timebase.anchors, struct time_anchor, n / 2)
-					.ticks;
+				timebase_reference(&source->timebase, &source->clock);
 			time->timestamp_bits = decode_source_timestamp_bits(source);
 		} else if (most == 0 && source->clock.has_cycles) {
 			time->basis = TIME_BASIS_CYCLES;

@@ -182,6 +182,28 @@ static GArray *whole_timestamps(const struct timebase *self)
 	return whole;
 }
 
+static gint compare_ticks(gconstpointer a, gconstpointer b)
+{
+	const guint64 x = *(const guint64 *)a, y = *(const guint64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+guint64 timebase_reference(struct timebase *self, const struct cycle_clock *clock)
+{
+	g_autoptr(GArray) ticks = g_array_new(FALSE, FALSE, sizeof(guint64));
+	g_autoptr(GArray) whole = NULL;
+
+	self->clock = clock;
+	whole = whole_timestamps(self);
+	for (guint i = 0; i < whole->len; i++)
+		g_array_append_val(ticks, anchor_at(self, g_array_index(whole, guint, i))->ticks);
+	if (ticks->len == 0)
+		return anchor_at(self, self->anchors->len / 2)->ticks;
+	g_array_sort(ticks, compare_ticks);
+	return g_array_index(ticks, guint64, ticks->len / 2);
+}
+
 /* Between two whole timestamps that are kept, what fits between them. */
 static void keep_between(const struct timebase *self, guint first, guint end, gint64 lowest_ns,
                          gint64 highest_ns, gboolean *keep)

@@ -106,6 +106,10 @@ void timebase_add_gap(struct timebase *self, const struct stream_position *begin
 void timebase_add_interrupt(struct timebase *self, const struct stream_position *position,
                             gboolean in_hypervisor);
 
+/* A tick to count time from that damage is unlikely to have moved: the middle one, by
+ * value, of the whole timestamps. At least one anchor. Ask before timebase_settle(). */
+guint64 timebase_reference(struct timebase *self, const struct cycle_clock *clock);
+
 /* Drops implausible anchors, gives the rest their times, calibrates, and refines the
  * clock by them. `clock` must outlive the timebase and is not to be changed after. */
 void timebase_settle(struct timebase *self, const struct timebase_config *config,

@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The same damages in every run, so that a red run can be run again; HVSCOPE_SEED for others. */
+static GRand *dice;
+
 enum {
 	SLICE_BYTES = 96 * 1024,
 	MAX_SOURCES = 8
@@ -336,8 +339,8 @@ static guint compare_tail(const GArray *whole, const GArray *damaged, guint64 of
 static guint corrupt_one(struct bench *self)
 {
 	g_autofree guint8 *bytes = g_memdup2(self->bytes, self->n_bytes);
-	const guint at = (guint)g_test_rand_int_range(0, (gint32)self->n_bytes);
-	const guint8 change = (guint8)g_test_rand_int_range(1, 256);
+	const guint at = (guint)g_rand_int_range(dice, 0, (gint32)self->n_bytes);
+	const guint8 change = (guint8)g_rand_int_range(dice, 1, 256);
 	g_autofree char *what = g_strdup_printf("byte %u xor 0x%02x", at, change);
 	g_autoptr(GPtrArray) spans = NULL;
 	guint compared = 0;
@@ -361,7 +364,7 @@ static guint corrupt_one(struct bench *self)
 
 static void truncate_one(struct bench *self)
 {
-	const guint n = (guint)g_test_rand_int_range(0, (gint32)self->n_bytes);
+	const guint n = (guint)g_rand_int_range(dice, 0, (gint32)self->n_bytes);
 
 	write_trace(self, self->bytes, n);
 	decode(self);
@@ -392,9 +395,15 @@ static void test_damage(gconstpointer data)
 
 int main(int argc, char **argv)
 {
+	const char *seed = g_getenv("HVSCOPE_SEED");
+	int code;
+
 	g_test_init(&argc, &argv, NULL);
+	dice = g_rand_new_with_seed(seed != NULL ? (guint32)atoi(seed) : 1);
 	g_test_add_data_func("/corruption/xen-1s", "xen-1s", test_damage);
 	g_test_add_data_func("/corruption/vhe-fib-trace1", "vhe-fib-trace1", test_damage);
 	g_test_add_data_func("/corruption/juno-uname-002", "juno-uname-002", test_damage);
-	return g_test_run();
+	code = g_test_run();
+	g_rand_free(dice);
+	return code;
 }
