@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Weights of what can happen when a guest is entered. Only their ratios matter. They were
- * set on lab runs with a known truth (docs/internals/decode.md has the calibration). */
+ * set by hand on one lab run and judged on the same run: no independent validation
+ * (docs/internals/decode.md has the figures). */
 static const double weight_fits = 1;             /* context ID and address as it left */
 static const double weight_fits_otherwise = 0.3; /* address as after emulation or a retry */
 static const double weight_no_address = 0.1;     /* context ID fits, an address is missing */

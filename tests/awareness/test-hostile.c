@@ -212,7 +212,7 @@ static void test_dead_guest(void)
 	scene_deinit(&s);
 }
 
-/* All RAM becomes noise, a hundred times over. */
+/* All RAM becomes noise. */
 static void test_noise(void)
 {
 	struct scene s = { 0 };
