@@ -1,4 +1,4 @@
-#include "base/system-file.h"
+#include "base/system-file-private.h"
 
 #include "base/suggest.h"
 
@@ -6,18 +6,15 @@
 
 G_DEFINE_QUARK(system - file - error - quark, system_file_error)
 
-enum {
-	VMID_MAX = 65535,
-	VCPUS_MAX = 4096,
-	MACHINES_MAX = 65535
-};
-
 static const guint64 timestamp_hz_max = 1000000000000;
 
 static const char *const system_keys[] = { "timestamp_hz", "core_names", "hypervisor", "scheduler",
 	                                   NULL };
-static const char *const machine_keys[] = { "name",    "kind",  "vmid",  "vcpus",
-	                                    "symbols", "image", "tasks", NULL };
+static const char *const machine_keys[] = { "name",       "kind",    "vmid",  "vcpus",
+	                                    "symbols",    "image",   "tasks", "build_id",
+	                                    "contextidr", "partial", NULL };
+static const char *const contextidr_words[] = { "tid", "unknown", NULL };
+static const char *const truth_words[] = { "true", "false", NULL };
 static const char *const kind_names[] = { "xen", "linux", "freertos", "bare", NULL };
 static const char *const hypervisor_names[] = { "xen",    "kvm",  "jailhouse", "bao",
 	                                        "xvisor", "none", "other",     NULL };
@@ -39,8 +36,40 @@ static void machine_free(gpointer machine)
 	g_free(self->name);
 	g_free(self->symbols);
 	g_free(self->image);
+	g_free(self->build_id);
 	g_array_unref(self->tasks);
+	g_array_unref(self->vcpu_states);
 	g_free(self);
+}
+
+static void look_clear(gpointer look)
+{
+	g_free(((struct system_look *)look)->path);
+	g_free(((struct system_look *)look)->target);
+}
+
+struct system_file *system_file_new(const char *path)
+{
+	struct system_file *self = g_new0(struct system_file, 1);
+
+	self->path = g_strdup(path);
+	self->machines = g_ptr_array_new_with_free_func(machine_free);
+	self->looks = g_array_new(FALSE, TRUE, sizeof(struct system_look));
+	g_array_set_clear_func(self->looks, look_clear);
+	return self;
+}
+
+struct system_machine *system_file_add_machine(struct system_file *self, guint number)
+{
+	struct system_machine *machine = g_new0(struct system_machine, 1);
+
+	machine->machine = number;
+	machine->vmid = number == 0 ? SYSTEM_NO_VALUE : (gint)number;
+	machine->tasks = g_array_new(FALSE, TRUE, sizeof(struct system_task));
+	g_array_set_clear_func(machine->tasks, task_clear);
+	machine->vcpu_states = g_array_new(FALSE, TRUE, sizeof(struct system_vcpu));
+	g_ptr_array_add(self->machines, machine);
+	return machine;
 }
 
 void system_file_free(struct system_file *self)
@@ -52,175 +81,33 @@ void system_file_free(struct system_file *self)
 	g_free(self->hypervisor);
 	g_free(self->scheduler);
 	g_ptr_array_unref(self->machines);
+	g_array_unref(self->looks);
 	g_free(self);
-}
-
-/* Where a value stands, for messages and for reading it. */
-struct place {
-	const struct system_file *file;
-	GKeyFile *keys;
-	const char *group;
-};
-
-static gboolean fail(const struct place *at, const char *key, enum system_file_error code,
-                     GError **error, const char *format, ...) G_GNUC_PRINTF(5, 6);
-
-/* "FILE: [GROUP] KEY: ..."; always FALSE. */
-static gboolean fail(const struct place *at, const char *key, enum system_file_error code,
-                     GError **error, const char *format, ...)
-{
-	g_autofree char *message = NULL;
-	va_list args;
-
-	va_start(args, format);
-	message = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error(error, SYSTEM_FILE_ERROR, code, "%s: [%s]%s%s: %s", at->file->path, at->group,
-	            key != NULL ? " " : "", key != NULL ? key : "", message);
-	return FALSE;
-}
-
-/* "did you mean 'x'?" or the list of what is known. Free the result. */
-static char *hint_for(const char *word, const char *const *known)
-{
-	const char *nearest = suggest_nearest(word, known);
-	g_autofree char *list = NULL;
-
-	if (nearest != NULL)
-		return g_strdup_printf("did you mean '%s'?", nearest);
-	list = g_strjoinv(", ", (char **)known);
-	return g_strdup_printf("known are %s", list);
-}
-
-static gboolean keys_check(const struct place *at, const char *const *known, GError **error)
-{
-	g_auto(GStrv) keys = g_key_file_get_keys(at->keys, at->group, NULL, error);
-
-	if (keys == NULL)
-		return FALSE;
-	for (gsize i = 0; keys[i] != NULL; i++) {
-		if (!g_strv_contains(known, keys[i])) {
-			g_autofree char *hint = hint_for(keys[i], known);
-
-			return fail(at, NULL, SYSTEM_FILE_ERROR_UNKNOWN, error,
-			            "unknown key '%s', %s", keys[i], hint);
-		}
-	}
-	return TRUE;
-}
-
-/* Decimal, or hexadecimal after 0x. */
-static gboolean number_parse(const char *text, guint64 max, guint64 *out)
-{
-	const gboolean hex = g_str_has_prefix(text, "0x") || g_str_has_prefix(text, "0X");
-
-	return g_ascii_string_to_unsigned(hex ? text + 2 : text, hex ? 16 : 10, 0, max, out, NULL);
-}
-
-/* TRUE with *out untouched where the key is absent. */
-static gboolean read_number(const struct place *at, const char *key, guint64 min, guint64 max,
-                            guint64 *out, GError **error)
-{
-	g_autofree char *text = g_key_file_get_value(at->keys, at->group, key, NULL);
-	guint64 value = 0;
-
-	if (text == NULL)
-		return TRUE;
-	if (!number_parse(g_strchomp(text), max, &value) || value < min) {
-		return fail(at, key, SYSTEM_FILE_ERROR_VALUE, error,
-		            "expected a whole number from %" G_GUINT64_FORMAT
-		            " to %" G_GUINT64_FORMAT ", found '%s'",
-		            min, max, text);
-	}
-	*out = value;
-	return TRUE;
-}
-
-/* TRUE with *out untouched where the key is absent; an empty value is an error. */
-static gboolean read_text(const struct place *at, const char *key, char **out, GError **error)
-{
-	g_autoptr(GError) cause = NULL;
-	char *text;
-
-	if (!g_key_file_has_key(at->keys, at->group, key, NULL))
-		return TRUE;
-	text = g_key_file_get_string(at->keys, at->group, key, &cause);
-	if (text == NULL)
-		return fail(at, key, SYSTEM_FILE_ERROR_VALUE, error, "%s", cause->message);
-	if (*g_strchomp(text) == '\0') {
-		g_free(text);
-		return fail(at, key, SYSTEM_FILE_ERROR_VALUE, error, "the value is empty");
-	}
-	g_free(*out);
-	*out = text;
-	return TRUE;
-}
-
-static gboolean read_choice(const struct place *at, const char *key, const char *const *known,
-                            char **out, GError **error)
-{
-	g_autofree char *text = NULL;
-
-	if (!read_text(at, key, &text, error))
-		return FALSE;
-	if (text != NULL && !g_strv_contains(known, text)) {
-		g_autofree char *hint = hint_for(text, known);
-
-		return fail(at, key, SYSTEM_FILE_ERROR_VALUE, error, "unknown value '%s', %s", text,
-		            hint);
-	}
-	*out = g_steal_pointer(&text);
-	return TRUE;
-}
-
-static gboolean read_path(const struct place *at, const char *key, char **out, GError **error)
-{
-	g_autofree char *text = NULL;
-	g_autofree char *directory = g_path_get_dirname(at->file->path);
-
-	if (!read_text(at, key, &text, error))
-		return FALSE;
-	if (text == NULL)
-		return TRUE;
-	*out = g_path_is_absolute(text) ? g_steal_pointer(&text)
-	                                : g_build_filename(directory, text, NULL);
-	return TRUE;
-}
-
-/* TRUE with *out NULL where the key is absent. */
-static gboolean read_list(const struct place *at, const char *key, char ***out, GError **error)
-{
-	g_autoptr(GError) cause = NULL;
-
-	*out = NULL;
-	if (!g_key_file_has_key(at->keys, at->group, key, NULL))
-		return TRUE;
-	*out = g_key_file_get_string_list(at->keys, at->group, key, NULL, &cause);
-	return *out != NULL || fail(at, key, SYSTEM_FILE_ERROR_VALUE, error, "%s", cause->message);
 }
 
 static gboolean system_read(const struct place *at, struct system_file *self, GError **error)
 {
-	if (!keys_check(at, system_keys, error) ||
-	    !read_number(at, "timestamp_hz", 1, timestamp_hz_max, &self->timestamp_hz, error) ||
-	    !read_choice(at, "hypervisor", hypervisor_names, &self->hypervisor, error) ||
-	    !read_text(at, "scheduler", &self->scheduler, error) ||
-	    !read_list(at, "core_names", &self->core_names, error))
+	if (!place_keys_check(at, system_keys, error) ||
+	    !place_number(at, "timestamp_hz", 1, timestamp_hz_max, &self->timestamp_hz, error) ||
+	    !place_choice(at, "hypervisor", hypervisor_names, &self->hypervisor, error) ||
+	    !place_text(at, "scheduler", &self->scheduler, error) ||
+	    !place_list(at, "core_names", &self->core_names, error))
 		return FALSE;
 	for (gsize i = 0; self->core_names != NULL && self->core_names[i] != NULL; i++) {
 		if (*g_strstrip(self->core_names[i]) == '\0')
-			return fail(at, "core_names", SYSTEM_FILE_ERROR_VALUE, error,
-			            "the name of core %" G_GSIZE_FORMAT " is empty", i);
+			return place_fail(at, "core_names", SYSTEM_FILE_ERROR_VALUE, error,
+			                  "the name of core %" G_GSIZE_FORMAT " is empty", i);
 	}
 	return TRUE;
 }
 
-static gint task_compare(gconstpointer a, gconstpointer b)
+gint system_task_compare(gconstpointer a, gconstpointer b)
 {
-	const guint32 id_a = ((const struct system_task *)a)->context_id;
-	const guint32 id_b = ((const struct system_task *)b)->context_id;
+	const struct system_task *x = a, *y = b;
 
-	return (id_a > id_b) - (id_a < id_b);
+	if (x->context_id != y->context_id)
+		return x->context_id < y->context_id ? -1 : 1;
+	return (x->from_ticks > y->from_ticks) - (x->from_ticks < y->from_ticks);
 }
 
 /* "97:calc" */
@@ -229,10 +116,18 @@ static gboolean task_parse(const char *item, struct system_task *out)
 	g_auto(GStrv) parts = g_strsplit(item, ":", 2);
 	guint64 id = 0;
 
-	if (g_strv_length(parts) != 2 || !number_parse(g_strstrip(parts[0]), G_MAXUINT32, &id) ||
+	if (g_strv_length(parts) != 2 ||
+	    !place_number_parse(g_strstrip(parts[0]), G_MAXUINT32, &id) ||
 	    *g_strstrip(parts[1]) == '\0')
 		return FALSE;
-	*out = (struct system_task) { .context_id = (guint32)id, .name = g_strdup(parts[1]) };
+	*out = (struct system_task) {
+		.context_id = (guint32)id,
+		.name = g_strdup(parts[1]),
+		.pid = SYSTEM_NO_VALUE,
+		.cpu = SYSTEM_NO_VALUE,
+		.from_ticks = G_MININT64,
+		.to_ticks = G_MAXINT64,
+	};
 	return TRUE;
 }
 
@@ -241,25 +136,26 @@ static gboolean tasks_read(const struct place *at, GArray *tasks, GError **error
 {
 	g_auto(GStrv) items = NULL;
 
-	if (!read_list(at, "tasks", &items, error))
+	if (!place_list(at, "tasks", &items, error))
 		return FALSE;
 	for (gsize i = 0; items != NULL && items[i] != NULL; i++) {
 		struct system_task task;
 
 		if (!task_parse(items[i], &task))
-			return fail(at, "tasks", SYSTEM_FILE_ERROR_VALUE, error,
-			            "expected CONTEXT-ID:NAME, as in 97:calc;98:io, found '%s'",
-			            items[i]);
+			return place_fail(
+				at, "tasks", SYSTEM_FILE_ERROR_VALUE, error,
+				"expected CONTEXT-ID:NAME, as in 97:calc;98:io, found '%s'",
+				items[i]);
 		g_array_append_val(tasks, task);
 	}
-	g_array_sort(tasks, task_compare);
+	g_array_sort(tasks, system_task_compare);
 	for (guint i = 1; i < tasks->len; i++) {
 		const struct system_task *task = &g_array_index(tasks, struct system_task, i);
 
 		if (task[-1].context_id == task->context_id)
-			return fail(at, "tasks", SYSTEM_FILE_ERROR_VALUE, error,
-			            "context ID %u has two names, '%s' and '%s'", task->context_id,
-			            task[-1].name, task->name);
+			return place_fail(at, "tasks", SYSTEM_FILE_ERROR_VALUE, error,
+			                  "context ID %u has two names, '%s' and '%s'",
+			                  task->context_id, task[-1].name, task->name);
 	}
 	return TRUE;
 }
@@ -268,7 +164,7 @@ static gboolean vmid_read(const struct place *at, struct system_machine *machine
 {
 	guint64 vmid = machine->machine;
 
-	if (!read_number(at, "vmid", 0, VMID_MAX, &vmid, error))
+	if (!place_number(at, "vmid", 0, SYSTEM_VMID_MAX, &vmid, error))
 		return FALSE;
 	if (machine->machine != 0) {
 		machine->vmid = (gint)vmid;
@@ -276,24 +172,47 @@ static gboolean vmid_read(const struct place *at, struct system_machine *machine
 	}
 	machine->vmid = SYSTEM_NO_VALUE;
 	if (vmid != 0)
-		return fail(at, "vmid", SYSTEM_FILE_ERROR_VALUE, error,
-		            "machine 0 is the hypervisor, which no VMID marks; number the virtual "
-		            "machine from 1");
+		return place_fail(
+			at, "vmid", SYSTEM_FILE_ERROR_VALUE, error,
+			"machine 0 is the hypervisor, which no VMID marks; number the virtual "
+			"machine from 1");
+	return TRUE;
+}
+
+static gboolean build_id_read(const struct place *at, struct system_machine *machine,
+                              GError **error)
+{
+	if (!place_text(at, "build_id", &machine->build_id, error))
+		return FALSE;
+	for (const char *c = machine->build_id; c != NULL && *c != '\0'; c++) {
+		if (!g_ascii_isxdigit(*c) || g_ascii_isupper(*c))
+			return place_fail(at, "build_id", SYSTEM_FILE_ERROR_VALUE, error,
+			                  "expected lower-case hexadecimal digits, found '%s'",
+			                  machine->build_id);
+	}
 	return TRUE;
 }
 
 static gboolean machine_read(const struct place *at, struct system_machine *machine, GError **error)
 {
 	g_autofree char *kind = NULL;
+	g_autofree char *contextidr = NULL;
+	g_autofree char *partial = NULL;
 	guint64 vcpus = 0;
 
-	if (!keys_check(at, machine_keys, error) || !read_text(at, "name", &machine->name, error) ||
-	    !read_choice(at, "kind", kind_names, &kind, error) || !vmid_read(at, machine, error) ||
-	    !read_number(at, "vcpus", 1, VCPUS_MAX, &vcpus, error) ||
-	    !read_path(at, "symbols", &machine->symbols, error) ||
-	    !read_path(at, "image", &machine->image, error))
+	if (!place_keys_check(at, machine_keys, error) ||
+	    !place_text(at, "name", &machine->name, error) ||
+	    !place_choice(at, "kind", kind_names, &kind, error) || !vmid_read(at, machine, error) ||
+	    !place_number(at, "vcpus", 1, SYSTEM_VCPUS_MAX, &vcpus, error) ||
+	    !place_path(at, "symbols", &machine->symbols, error) ||
+	    !place_path(at, "image", &machine->image, error) ||
+	    !build_id_read(at, machine, error) ||
+	    !place_choice(at, "contextidr", contextidr_words, &contextidr, error) ||
+	    !place_choice(at, "partial", truth_words, &partial, error))
 		return FALSE;
 	machine->vcpus = (guint)vcpus;
+	machine->writes_context_ids = g_strcmp0(contextidr, "tid") == 0;
+	machine->partial = g_strcmp0(partial, "true") == 0;
 	for (guint i = 0; kind != NULL && kind_names[i] != NULL; i++) {
 		if (strcmp(kind, kind_names[i]) == 0)
 			machine->kind = MACHINE_KIND_XEN + i;
@@ -301,17 +220,34 @@ static gboolean machine_read(const struct place *at, struct system_machine *mach
 	return tasks_read(at, machine->tasks, error);
 }
 
-/* "machine 3" gives 3. */
-static gboolean machine_number(const char *group, guint *number)
+/* The groups that stand once a machine, "machine 3" and its like. */
+enum machine_group {
+	GROUP_MACHINE,
+	GROUP_TASKS,
+	GROUP_VCPUS,
+	MACHINE_GROUPS
+};
+
+static const char *const group_words[] = { "machine", "tasks", "vcpus", "system", "names", NULL };
+
+/* "tasks 3" gives GROUP_TASKS and 3. */
+static gboolean machine_group_parse(const char *group, enum machine_group *kind, guint *number)
 {
+	const char *space = strchr(group, ' ');
 	guint64 value = 0;
 
-	if (!g_str_has_prefix(group, "machine ") ||
-	    !g_ascii_string_to_unsigned(group + strlen("machine "), 10, 0, MACHINES_MAX, &value,
-	                                NULL))
+	if (space == NULL ||
+	    !g_ascii_string_to_unsigned(space + 1, 10, 0, SYSTEM_MACHINES_MAX, &value, NULL))
 		return FALSE;
-	*number = (guint)value;
-	return TRUE;
+	for (guint i = 0; i < MACHINE_GROUPS; i++) {
+		if (strlen(group_words[i]) == (gsize)(space - group) &&
+		    strncmp(group, group_words[i], (gsize)(space - group)) == 0) {
+			*kind = (enum machine_group)i;
+			*number = (guint)value;
+			return TRUE;
+		}
+	}
+	return FALSE;
 }
 
 static gboolean group_unknown(const struct system_file *self, const char *group, GError **error)
@@ -319,41 +255,65 @@ static gboolean group_unknown(const struct system_file *self, const char *group,
 	g_autofree char *lower = g_ascii_strdown(group, -1);
 	const char *digits = lower + strcspn(lower, "0123456789");
 	g_autofree char *word = g_strchomp(g_strndup(lower, (gsize)(digits - lower)));
-	static const char *const words[] = { "system", "machine", NULL };
-	const char *nearest = suggest_nearest(word, words);
+	const char *nearest = suggest_nearest(word, group_words);
 
-	if (nearest == words[0])
+	if (nearest == group_words[GROUP_MACHINE] || nearest == group_words[GROUP_TASKS] ||
+	    nearest == group_words[GROUP_VCPUS])
+		digits = *digits == '\0' ? "N" : digits;
+	else
 		digits = "";
-	else if (nearest == words[1] && *digits == '\0')
-		digits = "N";
 	g_set_error(error, SYSTEM_FILE_ERROR, SYSTEM_FILE_ERROR_UNKNOWN,
 	            "%s: unknown group [%s], %s%s%s%s%s", self->path, group,
-	            nearest != NULL ? "did you mean [" : "known are [system] and [machine N]",
+	            nearest != NULL ? "did you mean ["
+	                            : "known are [system] and [machine N], and in a names file "
+	                              "[names], [tasks N] and [vcpus N]",
 	            nearest != NULL ? nearest : "", nearest != NULL && *digits != '\0' ? " " : "",
 	            nearest != NULL ? digits : "", nearest != NULL ? "]?" : "");
 	return FALSE;
 }
 
+/* Groups that need no machine, and the machines themselves. */
 static gboolean group_read(struct system_file *self, GKeyFile *keys, const char *group,
                            GError **error)
 {
 	const struct place at = { .file = self, .keys = keys, .group = group };
-	struct system_machine *machine;
+	enum machine_group kind;
 	guint number = 0;
 
 	if (strcmp(group, "system") == 0)
 		return system_read(&at, self, error);
-	if (!machine_number(group, &number))
+	if (strcmp(group, "names") == 0)
+		return names_read(&at, self, error);
+	if (!machine_group_parse(group, &kind, &number))
 		return group_unknown(self, group, error);
+	if (kind != GROUP_MACHINE)
+		return TRUE;
 	if (system_file_machine(self, number) != NULL)
-		return fail(&at, NULL, SYSTEM_FILE_ERROR_SYNTAX, error,
-		            "machine %u is described twice", number);
-	machine = g_new0(struct system_machine, 1);
-	machine->machine = number;
-	machine->tasks = g_array_new(FALSE, TRUE, sizeof(struct system_task));
-	g_array_set_clear_func(machine->tasks, task_clear);
-	g_ptr_array_add(self->machines, machine);
-	return machine_read(&at, machine, error);
+		return place_fail(&at, NULL, SYSTEM_FILE_ERROR_SYNTAX, error,
+		                  "machine %u is described twice", number);
+	return machine_read(&at, system_file_add_machine(self, number), error);
+}
+
+/* What belongs to a machine, once all machines are there. */
+static gboolean detail_read(struct system_file *self, GKeyFile *keys, const char *group,
+                            GError **error)
+{
+	const struct place at = { .file = self, .keys = keys, .group = group };
+	struct system_machine *machine = NULL;
+	enum machine_group kind;
+	guint number = 0;
+
+	if (!machine_group_parse(group, &kind, &number) || kind == GROUP_MACHINE)
+		return TRUE;
+	for (guint i = 0; i < self->machines->len && machine == NULL; i++) {
+		machine = g_ptr_array_index(self->machines, i);
+		machine = machine->machine == number ? machine : NULL;
+	}
+	if (machine == NULL)
+		return place_fail(&at, NULL, SYSTEM_FILE_ERROR_VALUE, error,
+		                  "there is no [machine %u]", number);
+	return kind == GROUP_TASKS ? names_tasks_read(&at, machine, error)
+	                           : names_vcpus_read(&at, machine, error);
 }
 
 /* GKeyFile merges groups and lets the last of two equal keys win: here both are slips. */
@@ -415,17 +375,20 @@ static gint machine_compare(gconstpointer a, gconstpointer b)
 	return (x->machine > y->machine) - (x->machine < y->machine);
 }
 
+void system_file_sort(struct system_file *self)
+{
+	g_ptr_array_sort(self->machines, machine_compare);
+}
+
 struct system_file *system_file_parse(const char *text, gsize length, const char *path,
                                       GError **error)
 {
-	g_autoptr(system_file) self = g_new0(struct system_file, 1);
+	g_autoptr(system_file) self = system_file_new(path);
 	g_autoptr(GKeyFile) keys = g_key_file_new();
 	g_autofree char *copy = g_strndup(text, length);
 	g_autoptr(GError) cause = NULL;
 	g_auto(GStrv) groups = NULL;
 
-	self->path = g_strdup(path);
-	self->machines = g_ptr_array_new_with_free_func(machine_free);
 	if (!g_key_file_load_from_data(keys, text, length, G_KEY_FILE_NONE, &cause)) {
 		g_set_error(error, SYSTEM_FILE_ERROR, SYSTEM_FILE_ERROR_SYNTAX,
 		            "%s: not a system file: %s", path, cause->message);
@@ -438,7 +401,12 @@ struct system_file *system_file_parse(const char *text, gsize length, const char
 		if (!group_read(self, keys, groups[i], error))
 			return NULL;
 	}
-	g_ptr_array_sort(self->machines, machine_compare);
+	for (gsize i = 0; groups[i] != NULL; i++) {
+		if (!detail_read(self, keys, groups[i], error))
+			return NULL;
+	}
+	names_finish(self);
+	system_file_sort(self);
 	if (!vmids_check(self, error))
 		return NULL;
 	return g_steal_pointer(&self);
@@ -486,14 +454,51 @@ const struct system_machine *system_file_machine_of_vmid(const struct system_fil
 	return NULL;
 }
 
+/* The first task of that context ID or a later one; the number of tasks where none is. */
+static guint first_of(const GArray *tasks, gint64 context_id)
+{
+	guint low = 0, high = tasks->len;
+
+	while (low < high) {
+		const guint middle = low + (high - low) / 2;
+
+		if (g_array_index(tasks, struct system_task, middle).context_id < context_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 const char *system_machine_task(const struct system_machine *machine, gint64 context_id)
 {
-	for (guint i = 0; machine != NULL && i < machine->tasks->len; i++) {
+	const char *name = NULL;
+
+	for (guint i = machine != NULL ? first_of(machine->tasks, context_id) : 0;
+	     machine != NULL && i < machine->tasks->len; i++) {
 		const struct system_task *task =
 			&g_array_index(machine->tasks, struct system_task, i);
 
-		if (task->context_id == context_id)
-			return task->name;
+		if (task->context_id != context_id)
+			break;
+		name = task->name;
+	}
+	return name;
+}
+
+const struct system_task *system_machine_task_at(const struct system_machine *machine,
+                                                 gint64 context_id, gint64 ticks)
+{
+	for (guint i = machine != NULL ? first_of(machine->tasks, context_id) : 0;
+	     machine != NULL && i < machine->tasks->len; i++) {
+		const struct system_task *task =
+			&g_array_index(machine->tasks, struct system_task, i);
+
+		if (task->context_id != context_id)
+			return NULL;
+		if (ticks >= task->from_ticks &&
+		    (ticks < task->to_ticks || task->to_ticks == G_MAXINT64))
+			return task;
 	}
 	return NULL;
 }

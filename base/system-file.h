@@ -6,6 +6,11 @@
  * that names the file, the group and, for a slip, the nearest known name. Knows
  * nothing of captures and recordings; opens none of the files it names.
  *
+ * A names file (docs/names.md), what `hvscope names` saw in a halted target, has the
+ * same form and more: when it was taken, when tasks started, what they are bound to,
+ * and where each vCPU stood. system_file_merge() puts several together; the tasks then
+ * have periods in which their names are right.
+ *
  * Immutable once loaded, so threads may share it.
  */
 #pragma once
@@ -37,9 +42,45 @@ enum machine_kind {
 /* "xen", "linux", ...; NULL for MACHINE_KIND_UNSAID. */
 const char *machine_kind_name(enum machine_kind kind);
 
+/* Times are ticks of the trace timestamp. */
 struct system_task {
 	guint32 context_id;
 	char *name;
+	gint64 pid;         /* of its process; SYSTEM_NO_VALUE where unsaid */
+	gint cpu;           /* the only CPU (of its guest) that it may run on; SYSTEM_NO_VALUE:
+	                     * any, or unsaid */
+	gboolean is_kernel; /* a thread of the guest's kernel */
+	gboolean has_start; /* started_ticks is known */
+	gint64 started_ticks;
+	guint64 start_key; /* its start on the guest's own clock, which tells it from another
+	                    * task that had its number; 0 where unsaid */
+	/* The name is right in [from_ticks, to_ticks). */
+	gint64 from_ticks; /* G_MININT64: since ever */
+	gint64 to_ticks;   /* G_MAXINT64: until further notice */
+	/* A later look did not find the task any more: it ended at some time in this period,
+	 * and another may have had its number before that look. */
+	gboolean doubtful;
+};
+
+/* Where a vCPU stood when the target was halted. */
+struct system_vcpu {
+	guint number;       /* in its guest */
+	gboolean has_taken; /* taken_ticks is known */
+	gint64 taken_ticks; /* when */
+	gboolean live;      /* a core had it loaded */
+	gint pcpu;          /* that core, else where it ran last; SYSTEM_NO_VALUE: unsaid */
+	gint el;            /* 0 or 1; SYSTEM_NO_VALUE where unsaid */
+	gboolean has_pc;    /* pc_va is known: */
+	guint64 pc_va;      /* the next instruction of the guest */
+	gint64 context_id;  /* CONTEXTIDR_EL1; SYSTEM_NO_VALUE where unsaid */
+};
+
+/* One look at a halted target, which became one names file. */
+struct system_look {
+	char *path;         /* of the file */
+	char *target;       /* what was looked at: "core:dump.core"; NULL where unsaid */
+	gboolean has_taken; /* taken_ticks is known */
+	gint64 taken_ticks;
 };
 
 struct system_machine {
@@ -51,7 +92,16 @@ struct system_machine {
 	guint vcpus;   /* 0 where unsaid */
 	char *symbols; /* path, relative ones resolved against the file; NULL where unsaid */
 	char *image;   /* likewise */
-	GArray *tasks; /* struct system_task, in order of context ID */
+	/* Of the symbols, as lower-case hexadecimal digits; NULL where unsaid. */
+	char *build_id;
+	/* The guest writes the number of the running thread into CONTEXTIDR_EL1, for sure. */
+	gboolean writes_context_ids;
+	/* The tasks are not all: one that is not there may live all the same. */
+	gboolean partial;
+	/* struct system_task, in order of context ID and time. Those of one context ID do
+	 * not overlap. */
+	GArray *tasks;
+	GArray *vcpu_states; /* struct system_vcpu, in order of number and time */
 };
 
 struct system_file {
@@ -61,6 +111,7 @@ struct system_file {
 	char *hypervisor;     /* "xen", ...; NULL where unsaid */
 	char *scheduler;      /* as written; NULL where unsaid */
 	GPtrArray *machines;  /* struct system_machine *, in order of number */
+	GArray *looks;        /* struct system_look, in order of time */
 };
 
 struct system_file *system_file_load(const char *path, GError **error);
@@ -69,6 +120,22 @@ struct system_file *system_file_load(const char *path, GError **error);
 struct system_file *system_file_parse(const char *text, gsize length, const char *path,
                                       GError **error);
 void system_file_free(struct system_file *self);
+
+/* The system file at `path` (NULL: none) together with the names files at `names_paths`
+ * (NULL-terminated; NULL: none), as system_file_merge() does it. */
+struct system_file *system_file_load_with_names(const char *path, const char *const *names_paths,
+                                                GError **error);
+
+/* One file out of a description by the user (may be NULL) and names files. What the user
+ * says of the system and its machines goes before; machines are the same where their VMID
+ * is. Of a task, a names file knows since when it has its context ID, and that it still
+ * had when the file was taken; a later file tells whether it is still there. Where no
+ * names file knows a task, the user's stands. Nothing of the arguments is kept.
+ * Error: SYSTEM_FILE_ERROR_VALUE where several names files do not all say when they were
+ * taken. */
+struct system_file *system_file_merge(const struct system_file *user,
+                                      const struct system_file *const *names, guint n_names,
+                                      GError **error);
 
 typedef struct system_file system_file;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(system_file, system_file_free)
@@ -82,8 +149,13 @@ const struct system_machine *system_file_machine(const struct system_file *self,
 const struct system_machine *system_file_machine_of_vmid(const struct system_file *self,
                                                          gint64 vmid);
 
-/* The task's name, or NULL. `machine` may be NULL. */
+/* The task's name, or NULL; the last one's where several bore the context ID. `machine`
+ * may be NULL. */
 const char *system_machine_task(const struct system_machine *machine, gint64 context_id);
+
+/* The task that bore the context ID at that time, or NULL. `machine` may be NULL. */
+const struct system_task *system_machine_task_at(const struct system_machine *machine,
+                                                 gint64 context_id, gint64 ticks);
 
 /* What to call a domain: its machine's name, else "domain N" under Xen, where
  * VMID n+1 is domain n, else "VMID N". `self` may be NULL. Free the result. */
