@@ -262,6 +262,14 @@ static void walk_break(struct walk *self)
 	self->visit = PIECE_NONE;
 }
 
+/* Whether a gap after a guest is one visit to an EL2 that the trace unit leaves out. Where
+ * EL2 is merely outside the traced addresses, other guests may be in the gap too. */
+static gboolean is_visit(struct walk *self, const struct owner_segment *gap)
+{
+	return (self->source->tracker.config.excluded_el & 1 << 2) != 0 &&
+	       find_exception(self, gap) != NULL;
+}
+
 static void walk_span(struct walk *self, const struct lane_span *span)
 {
 	const struct owner_segment *segment =
@@ -281,8 +289,7 @@ static void walk_span(struct walk *self, const struct lane_span *span)
 	} else if (owner_class == OWNER_HYPERVISOR || owner_class == OWNER_IDLE ||
 	           owner_class == OWNER_UNTRACED) {
 		if (self->piece != PIECE_NONE) {
-			if (owner_class == OWNER_UNTRACED &&
-			    find_exception(self, segment) == NULL) {
+			if (owner_class == OWNER_UNTRACED && !is_visit(self, segment)) {
 				walk_break(self);
 				return;
 			}

@@ -19,6 +19,14 @@ enum {
 	IDENTITY_NO_NUMBER = -1
 };
 
+/* How a vCPU stood at the end of the trace, as a dump of the halted target has it. */
+struct identity_end {
+	guint number;
+	gint64 context_id; /* OWNER_NO_VALUE where not known */
+	gboolean has_pc;
+	guint64 pc_va; /* its next instruction */
+};
+
 struct identity_config {
 	gint64 vmid;
 	guint n_vcpus; /* 0: not known, as many as the pieces ask for */
@@ -29,6 +37,11 @@ struct identity_config {
 	gboolean pinned;
 	/* guint32 context ID -> CPU number + 1: tasks that run on one CPU only. May be NULL. */
 	GHashTable *beacons;
+	/* Per piece of the list: the vCPU that a software marker at the entry names, else
+	 * IDENTITY_NO_NUMBER. May be NULL. */
+	const gint *marked;
+	const struct identity_end *ends; /* at most one a vCPU, those that had no core */
+	guint n_ends;
 };
 
 struct identity {
