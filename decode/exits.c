@@ -153,6 +153,13 @@ static void piece_context(struct walk *self, gint64 context_id)
 	g_array_append_val(self->list->contexts, value);
 }
 
+/* Of a guest that is not traced itself, the registers were last seen in EL2: they may be of
+ * another. */
+static gint64 traced_context(const struct lane_span *span)
+{
+	return span->certainty == CERTAINTY_TRACED ? span->owner.context_id : OWNER_NO_VALUE;
+}
+
 static void piece_open(struct walk *self, const struct lane_span *span,
                        const struct owner_segment *segment)
 {
@@ -162,13 +169,13 @@ static void piece_open(struct walk *self, const struct lane_span *span,
 		.vmid = span->owner.vmid,
 		.begin_ns = span->begin_ns,
 		.first_context = self->list->contexts->len,
-		.entry_context_id = span->owner.context_id,
+		.entry_context_id = traced_context(span),
 		.type = OWNER_NO_VALUE,
 		.visit = PIECE_NONE,
 		.entered = self->visit != PIECE_NONE,
 	};
 
-	if (entry != NULL) {
+	if (entry != NULL && span->certainty == CERTAINTY_TRACED) {
 		piece.has_address = entry->has_address;
 		piece.entry_address_va = entry->address_va;
 	}
@@ -194,7 +201,7 @@ static void piece_add(struct walk *self, const struct lane_span *span)
 	piece->end_ns = span->end_ns;
 	piece->guest_ns += span->end_ns - span->begin_ns;
 	piece->cycles += span->cycles;
-	piece_context(self, span->owner.context_id);
+	piece_context(self, traced_context(span));
 }
 
 static void visit_open(struct walk *self, const struct lane_span *span,
@@ -267,7 +274,7 @@ static void walk_break(struct walk *self)
 static gboolean is_visit(struct walk *self, const struct owner_segment *gap)
 {
 	return (self->source->tracker.config.excluded_el & 1 << 2) != 0 &&
-	       find_exception(self, gap) != NULL;
+	       (self->piece == PIECE_NONE || find_exception(self, gap) != NULL);
 }
 
 static void walk_span(struct walk *self, const struct lane_span *span)
@@ -288,13 +295,12 @@ static void walk_span(struct walk *self, const struct lane_span *span)
 		piece_add(self, span);
 	} else if (owner_class == OWNER_HYPERVISOR || owner_class == OWNER_IDLE ||
 	           owner_class == OWNER_UNTRACED) {
-		if (self->piece != PIECE_NONE) {
-			if (owner_class == OWNER_UNTRACED && !is_visit(self, segment)) {
-				walk_break(self);
-				return;
-			}
-			visit_open(self, span, segment);
+		if (owner_class == OWNER_UNTRACED && !is_visit(self, segment)) {
+			walk_break(self);
+			return;
 		}
+		if (self->piece != PIECE_NONE)
+			visit_open(self, span, segment);
 		if (self->visit != PIECE_NONE)
 			visit_add(self, span);
 	} else if (owner_class != OWNER_SECURE) {

@@ -215,6 +215,11 @@ gboolean looks_idle(const struct solver *self, gint at)
 	return piece->entered && piece->entry_context_id <= 0;
 }
 
+static gboolean is_first_of_core(const struct solver *self, gint at)
+{
+	return at == 0 || solver_piece(self, at - 1)->core != solver_piece(self, at)->core;
+}
+
 static double weight_of_unseen(const struct solver *self, const struct state *state, guint number,
                                gint at)
 {
@@ -226,7 +231,7 @@ static double weight_of_unseen(const struct solver *self, const struct state *st
 			return 0;
 	}
 	if (!solver_piece(self, at)->entered)
-		return weight_began_inside;
+		return is_first_of_core(self, at) ? weight_began_inside : weight_new;
 	if (self->may_be_more && number + 1 == self->n_slots)
 		return looks_idle(self, at) ? self->weight_of_more : weight_new * weight_new;
 	return weight_new;

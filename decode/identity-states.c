@@ -7,6 +7,10 @@
 static const double confidence_max = 0.9999;
 static const double confidence_min = 0.5; /* below, it is not known */
 
+/* What is so much less likely than the rest together is dropped. Above what nobody's entry
+ * weighs, so that one is only thought of where nothing else fits. */
+static const double weight_hopeless = 1e-10;
+
 enum {
 	DEPARTURE_SLACK_NS = 500 /* cores' clocks agree no better */
 };
@@ -105,7 +109,7 @@ static void finish_layer(struct solver *self, struct layer *layer)
 	}
 	for (guint i = 0; i < self->n_next; i++)
 		sum += self->next_forward[i];
-	least = MAX(least, sum * 1e-18);
+	least = MAX(least, sum * weight_hopeless);
 	for (guint i = 0; i < self->n_next; i++) {
 		moved[i] = NO_STATE;
 		if (self->next_forward[i] < least || kept == STATES_MAX)
