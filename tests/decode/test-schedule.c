@@ -35,7 +35,7 @@ static const char pair_scenario[] =
 	"vcpu d0v0 domain=0 exits=300us\nvcpu d1v0 domain=1 exits=200us\n"
 	"vcpu d1v1 domain=1 exits=250us\n"
 	"task dom0 vcpu=d0v0 cid=412 burst=50us..300us sleep=400us..900us syscall=40us "
-        "kernel=40%%\n"
+	"kernel=40%%\n"
 	"task a vcpu=d1v0 cid=730 burst=100us..700us syscall=30us kernel=35%%\n"
 	"task b vcpu=d1v1 cid=801 burst=300us..900us sleep=100us..300us syscall=30us kernel=35%%\n"
 	"seed %u\n%s";
@@ -283,9 +283,9 @@ static void test_account_closes(void)
 			&fixture,
 			"SELECT coalesce(sum(duration_ns), 0) FROM span_owner AS s WHERE class = "
 			"'hypervisor' AND NOT EXISTS (SELECT 1 FROM exit AS e WHERE e.core = "
-		        "s.core "
+			"s.core "
 			"AND e.start_ns <= s.start_ns AND s.start_ns + s.duration_ns <= e.start_ns "
-		        "+ "
+			"+ "
 			"e.duration_ns)");
 		g_assert_cmpint(exits_ns + outside_ns, ==, hypervisor_ns);
 		g_assert_cmpint(query_int(&fixture, "SELECT count(*) FROM vcpu_run AS a JOIN "
