@@ -56,7 +56,7 @@ static char *next_match(const char *text, int state)
 	static GPtrArray *matches;
 	static guint at;
 
-	if (state == 0) {
+	if (state == 0 || matches == NULL) {
 		g_clear_pointer(&matches, g_ptr_array_unref);
 		matches = g_ptr_array_new_with_free_func(g_free);
 		at = 0;

@@ -1,5 +1,7 @@
 #include "analysis/export/cairo-canvas.h"
 
+#include <math.h>
+
 static void set_rgb(cairo_t *cr, guint32 rgb)
 {
 	cairo_set_source_rgb(cr, (rgb >> 16 & 0xff) / 255.0, (rgb >> 8 & 0xff) / 255.0,
@@ -13,14 +15,17 @@ static void hatch(cairo_t *cr, const struct canvas_rect *rect)
 		STEP_PX = 6
 	};
 	const double height = rect->height;
-	double x = rect->x - height - (double)((gint64)(rect->x - height) % STEP_PX);
+	const double first = rect->x - height - (double)((gint64)(rect->x - height) % STEP_PX);
+	const int n_lines = (int)ceil((rect->x + rect->width - first) / STEP_PX);
 
 	cairo_save(cr);
 	cairo_rectangle(cr, rect->x, rect->y, rect->width, height);
 	cairo_clip(cr);
 	cairo_set_source_rgba(cr, 1, 1, 1, 0.6);
 	cairo_set_line_width(cr, 1.4);
-	for (; x < rect->x + rect->width; x += STEP_PX) {
+	for (int i = 0; i < n_lines; i++) {
+		const double x = first + (double)i * STEP_PX;
+
 		cairo_move_to(cr, x, rect->y + height);
 		cairo_line_to(cr, x + height, rect->y);
 	}

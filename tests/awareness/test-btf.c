@@ -163,6 +163,7 @@ static void look_at_all(struct types *types)
 		if (type == NULL)
 			continue;
 		text = types_describe(types, type);
+		g_assert_nonnull(text);
 		types_size_of(types, type, &size, NULL);
 		types_strip(types, type, NULL);
 	}

@@ -63,6 +63,7 @@ static gboolean look_again(struct scene *s)
 		return FALSE;
 	}
 	all = pictures(s);
+	g_assert_nonnull(all);
 	return TRUE;
 }
 
@@ -75,6 +76,7 @@ static void test_cost(void)
 	if (!scene_init(&s))
 		return;
 	all = pictures(&s);
+	g_assert_nonnull(all);
 	cost = target_cost(s.target);
 	g_test_message("%" G_GUINT64_FORMAT " reads, %" G_GUINT64_FORMAT " bytes", cost.reads,
 	               cost.bytes_read);

@@ -139,10 +139,13 @@ void vcpu_end_sleeps(struct world *w, const struct vcpu *v, guint64 now)
 static void start_tasks(struct world *w)
 {
 	for (guint i = 0; i < w->scenario->tasks->len; i++) {
-		const struct scenario_task *spec = w->tasks[i].spec;
+		const struct scenario_task *spec =
+			&g_array_index(w->scenario->tasks, struct scenario_task, i);
 
 		if (spec->waits && spec->notify_task != SCENARIO_NONE &&
-		    (guint)spec->notify_task > i && w->tasks[spec->notify_task].spec->waits)
+		    (guint)spec->notify_task > i &&
+		    g_array_index(w->scenario->tasks, struct scenario_task, spec->notify_task)
+		            .waits)
 			w->tasks[i].n_notified = 1;
 	}
 }
