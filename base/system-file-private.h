@@ -47,6 +47,17 @@ struct system_file *system_file_new(const char *path);
 struct system_machine *system_file_add_machine(struct system_file *self, guint number);
 void system_file_sort(struct system_file *self);
 
+/* system-file-backend.c: who serves whose requests. */
+void system_machine_backend_init(struct system_machine *machine);
+void system_machine_backend_deinit(struct system_machine *machine);
+void system_machine_backend_copy(struct system_machine *machine, const struct system_machine *from);
+gboolean system_machine_backend_read(const struct place *at, struct system_machine *machine,
+                                     GError **error);
+
+/* Once all machines are read: whether its backend is one of them. */
+gboolean system_machine_backend_check(const struct place *at, const struct system_machine *machine,
+                                      GError **error);
+
 /* By context ID, then time. */
 gint system_task_compare(gconstpointer a, gconstpointer b);
 

@@ -10,9 +10,11 @@ static const guint64 timestamp_hz_max = 1000000000000;
 
 static const char *const system_keys[] = { "timestamp_hz", "core_names", "hypervisor", "scheduler",
 	                                   NULL };
-static const char *const machine_keys[] = { "name",       "kind",    "vmid",  "vcpus",
-	                                    "symbols",    "image",   "tasks", "build_id",
-	                                    "contextidr", "partial", NULL };
+static const char *const machine_keys[] = { "name",    "kind",         "vmid",
+	                                    "vcpus",   "symbols",      "image",
+	                                    "tasks",   "build_id",     "contextidr",
+	                                    "partial", "backend",      "backend_tasks",
+	                                    "notify",  "stm_channels", NULL };
 static const char *const contextidr_words[] = { "tid", "unknown", NULL };
 static const char *const truth_words[] = { "true", "false", NULL };
 static const char *const kind_names[] = { "xen", "linux", "freertos", "bare", NULL };
@@ -39,6 +41,7 @@ static void machine_free(gpointer machine)
 	g_free(self->build_id);
 	g_array_unref(self->tasks);
 	g_array_unref(self->vcpu_states);
+	system_machine_backend_deinit(self);
 	g_free(self);
 }
 
@@ -68,6 +71,7 @@ struct system_machine *system_file_add_machine(struct system_file *self, guint n
 	machine->tasks = g_array_new(FALSE, TRUE, sizeof(struct system_task));
 	g_array_set_clear_func(machine->tasks, task_clear);
 	machine->vcpu_states = g_array_new(FALSE, TRUE, sizeof(struct system_vcpu));
+	system_machine_backend_init(machine);
 	g_ptr_array_add(self->machines, machine);
 	return machine;
 }
@@ -217,7 +221,8 @@ static gboolean machine_read(const struct place *at, struct system_machine *mach
 		if (strcmp(kind, kind_names[i]) == 0)
 			machine->kind = MACHINE_KIND_XEN + i;
 	}
-	return tasks_read(at, machine->tasks, error);
+	return system_machine_backend_read(at, machine, error) &&
+	       tasks_read(at, machine->tasks, error);
 }
 
 /* The groups that stand once a machine, "machine 3" and its like. */
@@ -303,7 +308,7 @@ static gboolean detail_read(struct system_file *self, GKeyFile *keys, const char
 	enum machine_group kind;
 	guint number = 0;
 
-	if (!machine_group_parse(group, &kind, &number) || kind == GROUP_MACHINE)
+	if (!machine_group_parse(group, &kind, &number))
 		return TRUE;
 	for (guint i = 0; i < self->machines->len && machine == NULL; i++) {
 		machine = g_ptr_array_index(self->machines, i);
@@ -312,6 +317,8 @@ static gboolean detail_read(struct system_file *self, GKeyFile *keys, const char
 	if (machine == NULL)
 		return place_fail(&at, NULL, SYSTEM_FILE_ERROR_VALUE, error,
 		                  "there is no [machine %u]", number);
+	if (kind == GROUP_MACHINE)
+		return system_machine_backend_check(&at, machine, error);
 	return kind == GROUP_TASKS ? names_tasks_read(&at, machine, error)
 	                           : names_vcpus_read(&at, machine, error);
 }

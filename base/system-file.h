@@ -83,6 +83,11 @@ struct system_look {
 	gint64 taken_ticks;
 };
 
+/* STM channels, both inclusive. */
+struct system_channels {
+	guint32 first, last;
+};
+
 struct system_machine {
 	guint machine; /* 0 is the hypervisor */
 	char *name;    /* NULL where unsaid */
@@ -102,6 +107,12 @@ struct system_machine {
 	 * not overlap. */
 	GArray *tasks;
 	GArray *vcpu_states; /* struct system_vcpu, in order of number and time */
+	/* Who serves this machine's requests, and how they can be seen. */
+	gint backend;         /* number of that machine; SYSTEM_NO_VALUE where unsaid */
+	char **backend_tasks; /* names or context IDs of its tasks that do; NULL: any */
+	GArray *notify_va;    /* guint64: where this machine's notifying hypercalls stand;
+	                       * empty: not known */
+	GArray *stm_channels; /* struct system_channels of its markers */
 };
 
 struct system_file {
@@ -156,6 +167,15 @@ const char *system_machine_task(const struct system_machine *machine, gint64 con
 /* The task that bore the context ID at that time, or NULL. `machine` may be NULL. */
 const struct system_task *system_machine_task_at(const struct system_machine *machine,
                                                  gint64 context_id, gint64 ticks);
+
+/* The context IDs (guint32, to be unreffed) of the backend's tasks that serve `machine`, which
+ * has a backend; none: any may. Names that no task of it has are left out, and appended to
+ * `unknown` (char *; the strings belong to `machine`). */
+GArray *system_file_backend_tasks(const struct system_file *self,
+                                  const struct system_machine *machine, GPtrArray *unknown);
+
+/* Whether `machine` writes its markers to `channel`. */
+gboolean system_machine_has_channel(const struct system_machine *machine, guint32 channel);
 
 /* What to call a domain: its machine's name, else "domain N" under Xen, where
  * VMID n+1 is domain n, else "VMID N". `self` may be NULL. Free the result. */

@@ -237,8 +237,10 @@ static void merge_machine(struct system_file *self, const struct system_machine 
 		system_file_add_machine(self, free_number(self, machine->machine));
 
 	out->vmid = machine->vmid;
-	if (said != NULL)
+	if (said != NULL) {
 		take_facts(out, said);
+		system_machine_backend_copy(out, said);
+	}
 	for (guint i = 0; i < n_names; i++) {
 		const struct system_machine *seen = counterpart(names[i], machine);
 		const struct sight sight = {

@@ -1,10 +1,17 @@
 #include "decode/recording.h"
 
 #include "decode/lane.h"
+#include "decode/requests.h"
 #include "decode/schedule.h"
 
 struct window {
 	gint64 begin_ns, end_ns;
+};
+
+/* What guests did, gathered core by core. */
+struct guests {
+	struct exit_list exits;
+	struct request_list requests;
 };
 
 static gboolean widen(struct window *window, const struct decode_source *source)
@@ -198,7 +205,7 @@ static gboolean write_gap(guint core, const struct row_span *span, const struct 
 }
 
 static gboolean write_lane(const struct decode_source *source, guint core,
-                           const struct window *window, struct exit_list *exits,
+                           const struct window *window, struct guests *guests,
                            struct recording_writer *writer, GError **error)
 {
 	g_autoptr(GArray) lane = lane_spans(source, window->begin_ns, window->end_ns);
@@ -221,18 +228,76 @@ static gboolean write_lane(const struct decode_source *source, guint core,
 		if (span->gap_reason != NULL && !write_gap(core, &rows[i], span, writer, error))
 			return FALSE;
 	}
-	exit_list_add_core(exits, core, source, lane);
+	exit_list_add_core(&guests->exits, core, source, lane);
+	request_list_add_core(&guests->requests, core, source, lane);
 	return recording_writer_spans(writer, core, rows, lane->len, error);
 }
 
+/* STM and ETM timestamps come from one generator (CoreSight TSGEN): the same clock. */
+static gint64 stm_time_ns(const struct timebase_config *time, guint64 timestamp)
+{
+	const gint64 relative = (gint64)(timestamp - time->reference_ticks);
+
+	return (gint64)((__int128_t)relative * 1000000000 / (gint64)time->timestamp_hz);
+}
+
+/* A slip in the system file must show somewhere: no such task ever serves. */
+static gboolean write_unknown_tasks(const struct request_list *requests,
+                                    struct recording_writer *writer, GError **error)
+{
+	const GPtrArray *unknown = requests->unknown_tasks;
+	const struct row_quality count = { "system-file", "backend-task-unknown", unknown->len };
+
+	if (unknown->len > 0 && !recording_writer_quality(writer, &count, error))
+		return FALSE;
+	for (guint i = 0; i < unknown->len; i++) {
+		if (!recording_writer_quality_event(
+			    writer,
+			    &(struct row_quality_event) { "system-file", "backend-task-unknown", 0,
+		                                          unknown->pdata[i] },
+			    error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean write_requests(const struct decode_result *self, const struct window *window,
+                               struct request_list *requests, const struct schedule *schedule,
+                               struct recording_writer *writer, GError **error)
+{
+	for (guint i = 0; i < self->sources->len; i++) {
+		const struct decode_source *source = self->sources->pdata[i];
+
+		for (guint k = 0; k < source->messages->len; k++) {
+			const struct stm_message *message =
+				&g_array_index(source->messages, struct stm_message, k);
+
+			if (message->has_timestamp && self->time.basis == TIME_BASIS_TIMESTAMPS)
+				request_list_add_message(
+					requests, message,
+					stm_time_ns(&self->time, message->timestamp) -
+						window->begin_ns);
+		}
+	}
+	request_list_find(requests, schedule, window->end_ns - window->begin_ns);
+	if (!write_unknown_tasks(requests, writer, error))
+		return FALSE;
+	for (guint i = 0; i < requests->rows->len; i++) {
+		if (!recording_writer_request(
+			    writer, &g_array_index(requests->rows, struct row_request, i), error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean write_schedule(const struct decode_result *self, const struct window *window,
-                               const struct exit_list *exits, struct recording_writer *writer,
+                               struct guests *guests, struct recording_writer *writer,
                                GError **error)
 {
 	struct schedule schedule;
 	gboolean done = TRUE;
 
-	schedule_init(&schedule, exits, self->system, window->begin_ns,
+	schedule_init(&schedule, &guests->exits, self->system, window->begin_ns,
 	              window->end_ns - window->begin_ns);
 	for (guint i = 0; done && i < schedule.vcpus->len; i++)
 		done = recording_writer_vcpu(
@@ -243,6 +308,7 @@ static gboolean write_schedule(const struct decode_result *self, const struct wi
 	for (guint i = 0; done && i < schedule.exits->len; i++)
 		done = recording_writer_exit(
 			writer, &g_array_index(schedule.exits, struct row_exit, i), error);
+	done = done && write_requests(self, window, &guests->requests, &schedule, writer, error);
 	schedule_deinit(&schedule);
 	return done;
 }
@@ -291,14 +357,6 @@ static const char *stm_kind_name(enum stm_kind kind)
 		break;
 	}
 	return "error";
-}
-
-/* STM and ETM timestamps come from one generator (CoreSight TSGEN): the same clock. */
-static gint64 stm_time_ns(const struct timebase_config *time, guint64 timestamp)
-{
-	const gint64 relative = (gint64)(timestamp - time->reference_ticks);
-
-	return (gint64)((__int128_t)relative * 1000000000 / (gint64)time->timestamp_hz);
 }
 
 static gboolean write_messages(const struct decode_result *self, const struct decode_source *source,
@@ -418,15 +476,14 @@ static gboolean write_refusals(const struct decode_result *self, struct recordin
 }
 
 static gboolean write_cores(const struct decode_result *self, const struct window *window,
-                            struct exit_list *exits, struct recording_writer *writer,
-                            GError **error)
+                            struct guests *guests, struct recording_writer *writer, GError **error)
 {
 	for (guint core = 0; core < self->snapshot->n_cores; core++) {
 		const struct decode_source *source =
 			decoded(self, source_of_core(self->snapshot, core));
 
 		if (!write_core(self, core, writer, error) ||
-		    !write_lane(source, core, window, exits, writer, error) ||
+		    !write_lane(source, core, window, guests, writer, error) ||
 		    (source != NULL && !write_exceptions(source, core, window, writer, error)))
 			return FALSE;
 	}
@@ -436,13 +493,15 @@ static gboolean write_cores(const struct decode_result *self, const struct windo
 static gboolean write_guests(const struct decode_result *self, const struct window *window,
                              struct recording_writer *writer, GError **error)
 {
-	struct exit_list exits;
+	struct guests guests;
 	gboolean done;
 
-	exit_list_init(&exits);
-	done = write_cores(self, window, &exits, writer, error) &&
-	       write_schedule(self, window, &exits, writer, error);
-	exit_list_deinit(&exits);
+	exit_list_init(&guests.exits);
+	request_list_init(&guests.requests, self->system, window->begin_ns);
+	done = write_cores(self, window, &guests, writer, error) &&
+	       write_schedule(self, window, &guests, writer, error);
+	exit_list_deinit(&guests.exits);
+	request_list_deinit(&guests.requests);
 	return done;
 }
 

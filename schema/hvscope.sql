@@ -232,21 +232,25 @@ CREATE TABLE exit (
 	PRIMARY KEY (core, start_ns, seq)
 ) WITHOUT ROWID;
 
--- Requests of a frontend domain to its backend. Times NULL where not seen:
+-- Requests of a frontend domain to its backend, of the pairs that the system file names. Times
+-- are NULL where not seen, and those that are seen never go back:
 --   t0 the frontend's notify (hypercall)       t1 the hypervisor makes the backend's vCPU runnable
 --   t2 the backend's vCPU runs                 t3 its interrupt handler runs
 --   t4 the backend's task runs                 t5 the backend's notify
 --   t6 the hypervisor makes the frontend's vCPU runnable
 --   t7 the frontend's vCPU runs                t8 the frontend's handler runs
 CREATE TABLE request (
-	request       INTEGER PRIMARY KEY, -- in order of t0
+	request       INTEGER PRIMARY KEY, -- in order of the first time that was seen
 	frontend_vmid INTEGER NOT NULL,
 	backend_vmid  INTEGER NOT NULL,
+	number        INTEGER,             -- its own, from its software markers
 	t0_ns INTEGER, t1_ns INTEGER, t2_ns INTEGER, t3_ns INTEGER, t4_ns INTEGER,
 	t5_ns INTEGER, t6_ns INTEGER, t7_ns INTEGER, t8_ns INTEGER,
-	marked        INTEGER NOT NULL,    -- bit n: t<n> is a software marker; else inferred from trace
+	marked        INTEGER NOT NULL,    -- bit n: t<n> is a software marker of this request
+	exact         INTEGER NOT NULL,    -- bit n: t<n> is exact, as all marked ones are; else inferred
 	notify        INTEGER NOT NULL,    -- requests that one notify carried share this number
-	censored      INTEGER NOT NULL     -- 1: it touches lost trace, leave it out of statistics
+	censored      INTEGER NOT NULL     -- 1: it touches lost trace or an end of the window, leave it
+	                                   -- out of statistics
 );
 
 -- Spans with their owner spelt out, for reading by hand.
@@ -290,14 +294,33 @@ CREATE VIEW v_exit AS
 	FROM exit AS e JOIN vcpu AS v ON v.vcpu = e.vcpu JOIN domain_name AS n ON n.vmid = v.vmid
 	LEFT JOIN vcpu AS nv ON nv.vcpu = e.next_vcpu LEFT JOIN domain_name AS nn ON nn.vmid = nv.vmid;
 
--- request with its stages as durations.
+-- request with its stages as durations. A stage that lies beside a time that was not seen is NULL.
+-- scheduling_ns is the backend's and the frontend's vCPU and the backend's task waiting to run;
+-- where t1, t3 or t6 was not seen, from the time before it, which makes it too long by notify,
+-- upcall or return notify. known: 'exact' where every time that was seen is.
 CREATE VIEW v_request AS
 	SELECT request, coalesce(f.name, 'VMID ' || frontend_vmid) AS frontend,
-	       coalesce(b.name, 'VMID ' || backend_vmid) AS backend, t0_ns AS start_ns,
+	       coalesce(b.name, 'VMID ' || backend_vmid) AS backend, number,
+	       coalesce(t0_ns, t1_ns, t2_ns, t3_ns, t4_ns, t5_ns, t6_ns, t7_ns, t8_ns) AS start_ns,
 	       t8_ns - t0_ns AS total_ns, t1_ns - t0_ns AS notify_ns,
 	       t2_ns - t1_ns AS backend_scheduling_ns, t3_ns - t2_ns AS upcall_ns,
 	       t4_ns - t3_ns AS thread_wake_ns, t5_ns - t4_ns AS service_ns,
 	       t6_ns - t5_ns AS return_notify_ns, t7_ns - t6_ns AS frontend_scheduling_ns,
-	       t8_ns - t7_ns AS front_upcall_ns, marked, notify, censored
+	       t8_ns - t7_ns AS front_upcall_ns,
+	       t2_ns - coalesce(t1_ns, t0_ns) + t4_ns - coalesce(t3_ns, t2_ns) +
+	           t7_ns - coalesce(t6_ns, t5_ns) AS scheduling_ns,
+	       t0_ns, t1_ns, t2_ns, t3_ns, t4_ns, t5_ns, t6_ns, t7_ns, t8_ns,
+	       CASE WHEN exact = (t0_ns IS NOT NULL) + 2 * (t1_ns IS NOT NULL) +
+	                         4 * (t2_ns IS NOT NULL) + 8 * (t3_ns IS NOT NULL) +
+	                         16 * (t4_ns IS NOT NULL) + 32 * (t5_ns IS NOT NULL) +
+	                         64 * (t6_ns IS NOT NULL) + 128 * (t7_ns IS NOT NULL) +
+	                         256 * (t8_ns IS NOT NULL)
+	            THEN 'exact' ELSE 'inferred' END AS known,
+	       trim(iif(t0_ns IS NULL, 't0 ', '') || iif(t1_ns IS NULL, 't1 ', '') ||
+	            iif(t2_ns IS NULL, 't2 ', '') || iif(t3_ns IS NULL, 't3 ', '') ||
+	            iif(t4_ns IS NULL, 't4 ', '') || iif(t5_ns IS NULL, 't5 ', '') ||
+	            iif(t6_ns IS NULL, 't6 ', '') || iif(t7_ns IS NULL, 't7 ', '') ||
+	            iif(t8_ns IS NULL, 't8 ', '')) AS missing,
+	       marked, exact, notify, censored
 	FROM request LEFT JOIN domain_name AS f ON f.vmid = frontend_vmid
 	LEFT JOIN domain_name AS b ON b.vmid = backend_vmid;

@@ -146,21 +146,27 @@ gboolean recording_reader_exits(recording_reader *self, guint core, gint64 from_
 static gboolean take_request(struct visit *visit, sqlite3_stmt *row)
 {
 	struct row_request request = { 0 };
-	gint64 marked, censored;
+	gint64 marked, exact, censored;
 
 	if (!column_uint(row, 0, &request.request) ||
 	    !column_in(row, 1, 0, G_MAXUINT32, &request.frontend_vmid) ||
 	    !column_in(row, 2, 0, G_MAXUINT32, &request.backend_vmid))
 		return FALSE;
+	if (!column_optional(row, 3, G_MAXINT64, &request.number))
+		return FALSE;
 	for (int i = 0; i < REQUEST_STAGES; i++) {
-		if (!column_optional(row, 3 + i, visit->reader->window_ns, &request.t_ns[i]))
+		if (!column_optional(row, 4 + i, visit->reader->window_ns, &request.t_ns[i]))
 			return FALSE;
 	}
-	if (!column_in(row, 12, 0, (1 << REQUEST_STAGES) - 1, &marked) ||
-	    !column_uint(row, 13, &request.notify) || !column_in(row, 14, 0, 1, &censored))
+	if (!column_in(row, 13, 0, (1 << REQUEST_STAGES) - 1, &marked) ||
+	    !column_in(row, 14, 0, (1 << REQUEST_STAGES) - 1, &exact) ||
+	    !column_uint(row, 15, &request.notify) || !column_in(row, 16, 0, 1, &censored))
 		return FALSE;
 	request.marked = (guint)marked;
+	request.exact = (guint)exact;
 	request.censored = censored != 0;
+	if (!row_request_is_valid(&request))
+		return FALSE;
 	visit->stop = !((recording_request_fn)visit->fn)(&request, visit->data);
 	return TRUE;
 }
@@ -170,9 +176,9 @@ gboolean recording_reader_requests(recording_reader *self, recording_request_fn 
 {
 	const struct reader_query query = {
 		.table = "request",
-		.sql = "SELECT request, frontend_vmid, backend_vmid, t0_ns, t1_ns, t2_ns, t3_ns, "
-		       "t4_ns, t5_ns, t6_ns, t7_ns, t8_ns, marked, notify, censored FROM request "
-		       "ORDER BY request",
+		.sql = "SELECT request, frontend_vmid, backend_vmid, number, t0_ns, t1_ns, t2_ns, "
+		       "t3_ns, t4_ns, t5_ns, t6_ns, t7_ns, t8_ns, marked, exact, notify, censored "
+		       "FROM request ORDER BY request",
 		.take = take_request,
 	};
 

@@ -47,3 +47,19 @@ const char *exit_end_name(enum exit_end end)
 	g_return_val_if_fail((guint)end < EXIT_ENDS, "lost");
 	return names[end];
 }
+
+gboolean row_request_is_valid(const struct row_request *row)
+{
+	guint seen = 0;
+	gint64 last_ns = 0;
+
+	for (guint i = 0; i < REQUEST_STAGES; i++) {
+		if (row->t_ns[i] == OWNER_NO_VALUE)
+			continue;
+		if (row->t_ns[i] < last_ns)
+			return FALSE;
+		last_ns = row->t_ns[i];
+		seen |= 1u << i;
+	}
+	return seen != 0 && (row->exact & ~seen) == 0 && (row->marked & ~row->exact) == 0;
+}

@@ -229,11 +229,16 @@ enum {
 struct row_request {
 	guint request;
 	gint64 frontend_vmid, backend_vmid;
-	gint64 t_ns[REQUEST_STAGES]; /* OWNER_NO_VALUE where not seen */
+	gint64 number;               /* from its software markers; OWNER_NO_VALUE without */
+	gint64 t_ns[REQUEST_STAGES]; /* OWNER_NO_VALUE where not seen; never go back */
 	guint marked;                /* bit n: t_ns[n] is a software marker */
-	guint notify;
+	guint exact;                 /* bit n: t_ns[n] is no inference; all marked ones are none */
+	guint notify;                /* the same for requests that one notify carried */
 	gboolean censored;
 };
+
+/* Whether its times never go back, and only times that were seen are called exact or marked. */
+gboolean row_request_is_valid(const struct row_request *row);
 
 /* The same codes in words, as the views of hvscope.sql have them. */
 const char *how_known_name(enum how_known known);

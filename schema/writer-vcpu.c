@@ -99,20 +99,33 @@ gboolean recording_writer_exit(struct recording_writer *self, const struct row_e
 	return writer_run(self, statement, "write an exit", error);
 }
 
+static gboolean request_check(struct recording_writer *self, const struct row_request *row,
+                              GError **error)
+{
+	if (row_request_is_valid(row))
+		return TRUE;
+	g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_ORDER,
+	            "%s: request %u: its times go back, or a time that was not seen is called exact",
+	            self->file.path, row->request);
+	return FALSE;
+}
+
 gboolean recording_writer_request(struct recording_writer *self, const struct row_request *row,
                                   GError **error)
 {
 	sqlite3_stmt *statement = writer_statement(self, STATEMENT_REQUEST, error);
 
-	if (statement == NULL)
+	if (statement == NULL || !request_check(self, row, error))
 		return FALSE;
 	bind_int(statement, 1, row->request);
 	bind_int(statement, 2, row->frontend_vmid);
 	bind_int(statement, 3, row->backend_vmid);
+	bind_value(statement, 4, row->number);
 	for (int i = 0; i < REQUEST_STAGES; i++)
-		bind_value(statement, 4 + i, row->t_ns[i]);
-	bind_int(statement, 13, row->marked);
-	bind_int(statement, 14, row->notify);
-	bind_int(statement, 15, row->censored != FALSE);
+		bind_value(statement, 5 + i, row->t_ns[i]);
+	bind_int(statement, 14, row->marked);
+	bind_int(statement, 15, row->exact);
+	bind_int(statement, 16, row->notify);
+	bind_int(statement, 17, row->censored != FALSE);
 	return writer_run(self, statement, "write a request", error);
 }

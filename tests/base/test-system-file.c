@@ -120,6 +120,18 @@ static void test_errors(void)
 		  "lab/system.ini:3: [machine 1] name is there a second time*" },
 		{ "[system]\n[system]\n", SYSTEM_FILE_ERROR_SYNTAX, "lab/system.ini:2: *" },
 		{ "[machine 1]\n[machine 01]\n", SYSTEM_FILE_ERROR_SYNTAX, "*described twice" },
+		{ "[machine 1]\nbackend=2\n", SYSTEM_FILE_ERROR_VALUE,
+		  "*[machine 1] backend: expected the number of another virtual machine*2" },
+		{ "[machine 1]\nbackend=1\n", SYSTEM_FILE_ERROR_VALUE, "*another*" },
+		{ "[machine 0]\n[machine 1]\nbackend=0\n", SYSTEM_FILE_ERROR_VALUE, "*from 1 to*" },
+		{ "[machine 1]\nbackend_tasks=3\n", SYSTEM_FILE_ERROR_VALUE, "*no key 'backend'*" },
+		{ "[machine 1]\nbackend=2\nbackend_tasks=disk;;\n[machine 2]\n",
+		  SYSTEM_FILE_ERROR_VALUE, "*task 1 is empty*" },
+		{ "[machine 1]\nnotify=0x1002\n", SYSTEM_FILE_ERROR_VALUE, "*found '0x1002'" },
+		{ "[machine 1]\nstm_channels=9-8\n", SYSTEM_FILE_ERROR_VALUE, "*found '9-8'" },
+		{ "[machine 1]\nstm_channels=70000\n", SYSTEM_FILE_ERROR_VALUE, "*0 to 65535*" },
+		{ "[machine 1]\nbackends=2\n", SYSTEM_FILE_ERROR_UNKNOWN,
+		  "*did you mean 'backend'?" },
 		{ "name=a\n", SYSTEM_FILE_ERROR_SYNTAX, "lab/system.ini: not a system file: *" },
 	};
 
@@ -134,6 +146,49 @@ static void test_errors(void)
 		else
 			g_assert_true(g_pattern_match_simple(cases[i].message, error->message));
 	}
+}
+
+static void test_backend(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(system_file) file =
+		parse("[machine 03]\nbackend=5\nbackend_tasks=disk;0x20;disc\n"
+	              "notify=0xffff800008012344; 4096\nstm_channels=3; 48-63\n"
+	              "[machine 5]\ntasks=7:disk\n[machine 6]\nvmid=0\n",
+	              &error);
+	g_autoptr(GPtrArray) unknown = g_ptr_array_new();
+	g_autoptr(system_file) merged = NULL;
+	g_autoptr(GArray) tasks = NULL;
+	const struct system_machine *machine;
+
+	g_assert_no_error(error);
+	machine = system_file_machine(file, 3);
+	g_assert_cmpint(machine->backend, ==, 5);
+	tasks = system_file_backend_tasks(file, machine, unknown);
+	g_assert_cmpuint(tasks->len, ==, 2);
+	g_assert_cmpuint(g_array_index(tasks, guint32, 0), ==, 7);
+	g_assert_cmpuint(g_array_index(tasks, guint32, 1), ==, 0x20);
+	g_assert_cmpuint(unknown->len, ==, 1);
+	g_assert_cmpstr(unknown->pdata[0], ==, "disc");
+	g_assert_cmpuint(machine->notify_va->len, ==, 2);
+	g_assert_cmphex(g_array_index(machine->notify_va, guint64, 0), ==, 0xffff800008012344);
+	g_assert_true(system_machine_has_channel(machine, 3));
+	g_assert_true(system_machine_has_channel(machine, 63));
+	g_assert_false(system_machine_has_channel(machine, 64));
+	/* VMID 5 is domain 4, whose page is 5. */
+	machine = system_file_machine(file, 5);
+	g_assert_cmpint(machine->backend, ==, SYSTEM_NO_VALUE);
+	g_assert_true(system_machine_has_channel(machine, 80));
+	g_assert_true(system_machine_has_channel(machine, 95));
+	g_assert_false(system_machine_has_channel(machine, 96));
+	/* Names files do not take it away. */
+	merged = system_file_merge(file, NULL, 0, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(system_file_machine(merged, 3)->backend, ==, 5);
+	g_assert_cmpstr(system_file_machine(merged, 3)->backend_tasks[2], ==, "disc");
+	g_assert_true(system_machine_has_channel(system_file_machine(merged, 3), 48));
+	/* Without a VMID it has no page. */
+	g_assert_false(system_machine_has_channel(system_file_machine(file, 6), 0));
 }
 
 static void test_missing(void)
@@ -151,6 +206,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/system-file/labels", test_labels);
 	g_test_add_func("/system-file/empty", test_empty);
 	g_test_add_func("/system-file/errors", test_errors);
+	g_test_add_func("/system-file/backend", test_backend);
 	g_test_add_func("/system-file/missing", test_missing);
 	return g_test_run();
 }

@@ -26,13 +26,15 @@ static void test_stores(void)
 	hvscope_end(page, 15, 7);
 	/* A port beyond the page stays in it, an id beyond its bits does not reach the kind. */
 	hvscope_event(page, 16 + 2, 0xFFFFFFFF);
+	hvscope_request(page, 3, HVSCOPE_STEP_RESPOND, 0x12345678);
+	g_assert_cmphex(word_at(page, 0x380), ==, 0x05345678);
 	g_assert_cmphex(word_at(page, 0x080), ==, 0x1FFFFFFF);
 	g_assert_cmphex(word_at(page, 0x180), ==, 0x20000007);
 	g_assert_cmphex(word_at(page, 0xF80), ==, 0x30000007);
 	g_assert_cmphex(word_at(page, 0x280), ==, 0x4FFFFFFF);
 	for (guint i = 0; i < PAGE_BYTES; i += 4)
 		n_written += word_at(page, i) != 0;
-	g_assert_cmpuint(n_written, ==, 4);
+	g_assert_cmpuint(n_written, ==, 5);
 }
 
 int main(int argc, char **argv)
