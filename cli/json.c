@@ -2,36 +2,6 @@
 
 #include "schema/rows.h"
 
-void json_add_int(JsonBuilder *builder, const char *key, gint64 value)
-{
-	json_builder_set_member_name(builder, key);
-	json_builder_add_int_value(builder, value);
-}
-
-void json_add_double(JsonBuilder *builder, const char *key, double value)
-{
-	json_builder_set_member_name(builder, key);
-	json_builder_add_double_value(builder, value);
-}
-
-void json_add_bool(JsonBuilder *builder, const char *key, gboolean value)
-{
-	json_builder_set_member_name(builder, key);
-	json_builder_add_boolean_value(builder, value);
-}
-
-void json_add_text(JsonBuilder *builder, const char *key, const char *value)
-{
-	json_builder_set_member_name(builder, key);
-	if (value != NULL) {
-		g_autofree char *valid = g_utf8_make_valid(value, -1);
-
-		json_builder_add_string_value(builder, valid);
-	} else {
-		json_builder_add_null_value(builder);
-	}
-}
-
 void json_add_value(JsonBuilder *builder, const char *key, gint64 value)
 {
 	if (value == OWNER_NO_VALUE)
@@ -40,16 +10,9 @@ void json_add_value(JsonBuilder *builder, const char *key, gint64 value)
 		json_add_int(builder, key, value);
 }
 
-void json_add_array(JsonBuilder *builder, const char *key)
-{
-	json_builder_set_member_name(builder, key);
-	json_builder_begin_array(builder);
-}
-
 void json_print(JsonBuilder *builder)
 {
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	g_autofree char *text = json_to_string(root, TRUE);
+	g_autofree char *text = json_text(builder);
 
 	g_print("%s\n", text);
 }

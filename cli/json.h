@@ -1,23 +1,13 @@
-/* json.h: what every --json needs of json-glib
+/* json.h: base/json.h, and what only the printing of reports needs
  *
- * One call a member, and null where a value is not known. Holds nothing.
+ * Holds nothing.
  */
 #pragma once
 
-#include <json-glib/json-glib.h>
-
-void json_add_int(JsonBuilder *builder, const char *key, gint64 value);
-void json_add_double(JsonBuilder *builder, const char *key, double value);
-void json_add_bool(JsonBuilder *builder, const char *key, gboolean value);
-
-/* NULL is null; bytes that are no UTF-8 are replaced. */
-void json_add_text(JsonBuilder *builder, const char *key, const char *value);
+#include "base/json.h"
 
 /* A number of the trace: OWNER_NO_VALUE (-1) is null. */
 void json_add_value(JsonBuilder *builder, const char *key, gint64 value);
-
-/* Begins an array that the caller ends with json_builder_end_array(). */
-void json_add_array(JsonBuilder *builder, const char *key);
 
 /* Prints the whole object that `builder` holds, on standard output. */
 void json_print(JsonBuilder *builder);

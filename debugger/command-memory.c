@@ -1,7 +1,7 @@
 /* The memory commands of `hvscope debug`: mem, write, translate, pagetable, find,
  * dump. */
-#include "cli/debug.h"
-#include "cli/json.h"
+#include "debugger/command.h"
+#include "base/json.h"
 
 #include "awareness/mmu/tables.h"
 #include "awareness/target/core-file.h"
@@ -31,21 +31,25 @@ static gboolean find_place(struct debug *self, const char *text, struct place *p
 	return fallback != NULL && system_find_place(self->system, text, fallback, place, error);
 }
 
-static void print_line(uint64_t address, const uint8_t *bytes, const gboolean *known, size_t n)
+static void print_line(struct debug *self, uint64_t address, const uint8_t *bytes,
+                       const gboolean *known, size_t n)
 {
-	printf("0x%016" G_GINT64_MODIFIER "x ", address);
+	fprintf(self->out, "0x%016" G_GINT64_MODIFIER "x ", address);
 	for (size_t i = 0; i < 16; i++) {
 		if (i >= n)
-			printf("   ");
+			fprintf(self->out, "   ");
 		else if (known[i])
-			printf(" %02x", bytes[i]);
+			fprintf(self->out, " %02x", bytes[i]);
 		else
-			printf(" ??");
+			fprintf(self->out, " ??");
 	}
-	printf("  ");
+	fprintf(self->out, "  ");
 	for (size_t i = 0; i < n; i++)
-		putchar(known[i] && g_ascii_isprint(bytes[i]) ? bytes[i] : known[i] ? '.' : '?');
-	putchar('\n');
+		fputc(known[i] && g_ascii_isprint(bytes[i]) ? bytes[i]
+		      : known[i]                            ? '.'
+		                                            : '?',
+		      self->out);
+	fputc('\n', self->out);
 }
 
 /* What is not mapped shows as ??; the first reason goes to stderr. */
@@ -86,13 +90,13 @@ static gboolean run_mem(struct debug *self, int argc, char **argv, GError **erro
 		json_add_text(b, "bytes", hex->str);
 		json_add_text(b, "gap", first != NULL ? first->message : NULL);
 		json_builder_end_object(b);
-		debug_json_print(b);
+		debug_json_print(self, b);
 	} else {
 		for (uint64_t i = 0; i < len_bytes; i += 16)
-			print_line(place.va.value + i, bytes + i, known + i,
+			print_line(self, place.va.value + i, bytes + i, known + i,
 			           MIN(len_bytes - i, 16));
 		if (first != NULL && n_known > 0)
-			g_printerr("%s\n", first->message);
+			fprintf(self->notes, "%s\n", first->message);
 	}
 	place_deinit(&place);
 	if (n_known > 0)
@@ -145,45 +149,48 @@ static gboolean run_write(struct debug *self, int argc, char **argv, GError **er
 	}
 	place_deinit(&place);
 	if (done && !self->json)
-		printf("%u bytes written\n", bytes->len);
+		fprintf(self->out, "%u bytes written\n", bytes->len);
 	return done;
 }
 
-static void print_attributes(const struct vmsa_attributes *a, unsigned stage)
+static void print_attributes(struct debug *self, const struct vmsa_attributes *a, unsigned stage)
 {
 	static const char *const ap1[] = { "EL1 rw", "EL0 rw", "EL1 ro", "EL0 ro" };
 	static const char *const ap2[] = { "no access", "read", "write", "rw" };
 
 	if (a->size_bytes == 0)
 		return;
-	printf("stage %u: %" G_GUINT64_FORMAT
-	       " KiB, %s, memory 0x%02x, shareability %u%s%s%s%s%s\n",
-	       stage, a->size_bytes / 1024, stage == 1 ? ap1[a->ap & 3] : ap2[a->ap & 3], a->memory,
-	       a->shareability, a->execute_never ? ", XN" : "",
-	       a->privileged_execute_never ? ", PXN" : "", a->contiguous ? ", contiguous" : "",
-	       a->not_global ? ", nG" : "", a->access_flag ? "" : ", access flag clear");
+	fprintf(self->out,
+	        "stage %u: %" G_GUINT64_FORMAT
+	        " KiB, %s, memory 0x%02x, shareability %u%s%s%s%s%s\n",
+	        stage, a->size_bytes / 1024, stage == 1 ? ap1[a->ap & 3] : ap2[a->ap & 3],
+	        a->memory, a->shareability, a->execute_never ? ", XN" : "",
+	        a->privileged_execute_never ? ", PXN" : "", a->contiguous ? ", contiguous" : "",
+	        a->not_global ? ", nG" : "", a->access_flag ? "" : ", access flag clear");
 }
 
-static void print_walk(const struct vmsa_walk *walk, const struct place *place)
+static void print_walk(struct debug *self, const struct vmsa_walk *walk, const struct place *place)
 {
 	for (unsigned i = 0; i < walk->n_steps; i++) {
 		const struct vmsa_step *s = &walk->steps[i];
 
-		printf("%sstage %u level %2d  ", s->for_table ? "    " : "  ", s->stage, s->level);
+		fprintf(self->out, "%sstage %u level %2d  ", s->for_table ? "    " : "  ", s->stage,
+		        s->level);
 		if (s->stage == 1 && s->table_ipa != s->pa.value)
-			printf("ipa:0x%" G_GINT64_MODIFIER "x ", s->table_ipa);
-		printf("pa:0x%" G_GINT64_MODIFIER "x  descriptor 0x%016" G_GINT64_MODIFIER "x\n",
-		       s->pa.value, s->descriptor);
+			fprintf(self->out, "ipa:0x%" G_GINT64_MODIFIER "x ", s->table_ipa);
+		fprintf(self->out,
+		        "pa:0x%" G_GINT64_MODIFIER "x  descriptor 0x%016" G_GINT64_MODIFIER "x\n",
+		        s->pa.value, s->descriptor);
 	}
 	if (walk->has_ipa && place->kind == ADDRESS_KIND_VA)
-		printf("ipa:0x%" G_GINT64_MODIFIER "x\n", walk->ipa.value);
+		fprintf(self->out, "ipa:0x%" G_GINT64_MODIFIER "x\n", walk->ipa.value);
 	if (walk->fault == VMSA_FAULT_NONE)
-		printf("pa:0x%" G_GINT64_MODIFIER "x\n", walk->pa.value);
-	print_attributes(&walk->stage1, 1);
-	print_attributes(&walk->stage2, 2);
+		fprintf(self->out, "pa:0x%" G_GINT64_MODIFIER "x\n", walk->pa.value);
+	print_attributes(self, &walk->stage1, 1);
+	print_attributes(self, &walk->stage2, 2);
 }
 
-static void json_walk(const struct vmsa_walk *walk, const struct place *place)
+static void json_walk(struct debug *self, const struct vmsa_walk *walk, const struct place *place)
 {
 	JsonBuilder *b = json_builder_new();
 	g_autofree char *fault = space_describe_fault(walk);
@@ -211,7 +218,7 @@ static void json_walk(const struct vmsa_walk *walk, const struct place *place)
 		debug_json_hex(b, "pa", walk->pa.value);
 	json_add_text(b, "fault", walk->fault != VMSA_FAULT_NONE ? fault : NULL);
 	json_builder_end_object(b);
-	debug_json_print(b);
+	debug_json_print(self, b);
 }
 
 static gboolean run_translate(struct debug *self, int argc, char **argv, GError **error)
@@ -224,19 +231,20 @@ static gboolean run_translate(struct debug *self, int argc, char **argv, GError 
 		return FALSE;
 	space_walk(place.space, place.va, &walk);
 	if (self->json)
-		json_walk(&walk, &place);
+		json_walk(self, &walk, &place);
 	else
-		print_walk(&walk, &place);
+		print_walk(self, &walk, &place);
 	place_deinit(&place);
 	if (walk.fault != VMSA_FAULT_NONE && !self->json) {
 		g_autofree char *fault = space_describe_fault(&walk);
 
-		printf("no translation: %s\n", fault);
+		fprintf(self->out, "no translation: %s\n", fault);
 	}
 	return TRUE;
 }
 
 struct mapping_output {
+	FILE *text;
 	JsonBuilder *builder; /* NULL for text */
 	unsigned stage;
 };
@@ -247,16 +255,17 @@ static gboolean put_mapping(gpointer data, const struct mapping *mapping)
 	const struct vmsa_attributes *a = &mapping->attributes;
 
 	if (out->builder == NULL) {
-		printf("0x%016" G_GINT64_MODIFIER "x-0x%016" G_GINT64_MODIFIER
-		       "x  %s:0x%012" G_GINT64_MODIFIER "x  %8" G_GUINT64_FORMAT
-		       " KiB  %s%s%s memory 0x%02x\n",
-		       mapping->input, mapping->input + (mapping->len_bytes - 1),
-		       out->stage == 1 ? "ipa" : "pa", mapping->output, mapping->len_bytes / 1024,
-		       (out->stage == 1 ? (a->ap & 2) != 0 : (a->ap & 2) == 0) ? "r-" : "rw",
-		       out->stage == 1 && (a->ap & 1) != 0 ? "u" : "-",
-		       a->execute_never && (out->stage == 2 || a->privileged_execute_never) ? "-"
-		                                                                            : "x",
-		       a->memory);
+		fprintf(out->text,
+		        "0x%016" G_GINT64_MODIFIER "x-0x%016" G_GINT64_MODIFIER
+		        "x  %s:0x%012" G_GINT64_MODIFIER "x  %8" G_GUINT64_FORMAT
+		        " KiB  %s%s%s memory 0x%02x\n",
+		        mapping->input, mapping->input + (mapping->len_bytes - 1),
+		        out->stage == 1 ? "ipa" : "pa", mapping->output, mapping->len_bytes / 1024,
+		        (out->stage == 1 ? (a->ap & 2) != 0 : (a->ap & 2) == 0) ? "r-" : "rw",
+		        out->stage == 1 && (a->ap & 1) != 0 ? "u" : "-",
+		        a->execute_never && (out->stage == 2 || a->privileged_execute_never) ? "-"
+		                                                                             : "x",
+		        a->memory);
 		return TRUE;
 	}
 	json_builder_begin_object(out->builder);
@@ -272,19 +281,23 @@ static gboolean put_mapping(gpointer data, const struct mapping *mapping)
 	return TRUE;
 }
 
-static void enumerate(struct space *space, enum tables_which which, JsonBuilder *builder)
+static void enumerate(struct debug *self, struct space *space, enum tables_which which,
+                      JsonBuilder *builder)
 {
-	struct mapping_output out = { .builder = builder, .stage = which == TABLES_STAGE2 ? 2 : 1 };
+	struct mapping_output out = { .text = self->out,
+		                      .builder = builder,
+		                      .stage = which == TABLES_STAGE2 ? 2 : 1 };
 	gboolean truncated = FALSE;
 	int unreadable = tables_enumerate(space, which, put_mapping, &out, &truncated);
 
-	fflush(stdout);
+	fflush(self->out);
 	if (unreadable > 0)
-		g_printerr("%d tables could not be read\n", unreadable);
+		fprintf(self->notes, "%d tables could not be read\n", unreadable);
 	if (truncated)
-		g_printerr("more than %u tables: the tables run in a circle, or the rest is left "
-		           "out\n",
-		           TABLES_MAX);
+		fprintf(self->notes,
+		        "more than %u tables: the tables run in a circle, or the rest is left "
+		        "out\n",
+		        TABLES_MAX);
 }
 
 static gboolean run_pagetable(struct debug *self, int argc, char **argv, GError **error)
@@ -312,18 +325,18 @@ static gboolean run_pagetable(struct debug *self, int argc, char **argv, GError 
 		json_builder_begin_array(builder);
 	}
 	if (argc > 2 && task == NULL) {
-		enumerate(machine->physical, TABLES_STAGE2, builder);
+		enumerate(self, machine->physical, TABLES_STAGE2, builder);
 	} else if (task != NULL) {
-		enumerate(space, TABLES_STAGE1_LOW, builder);
+		enumerate(self, space, TABLES_STAGE1_LOW, builder);
 	} else {
 		if (machine->number == 0 || machine->os == NULL)
-			enumerate(machine->kernel, TABLES_STAGE1_LOW, builder);
-		enumerate(machine->kernel, TABLES_STAGE1_HIGH, builder);
+			enumerate(self, machine->kernel, TABLES_STAGE1_LOW, builder);
+		enumerate(self, machine->kernel, TABLES_STAGE1_HIGH, builder);
 	}
 	space_free(space);
 	if (builder != NULL) {
 		json_builder_end_array(builder);
-		debug_json_print(builder);
+		debug_json_print(self, builder);
 	}
 	return TRUE;
 }
@@ -382,12 +395,13 @@ static void print_found(struct debug *self, const struct search *search)
 		json_add_text(b, "text", text);
 		json_builder_end_object(b);
 		if (!self->json)
-			printf("0x%" G_GINT64_MODIFIER "x  pa:0x%" G_GINT64_MODIFIER "x  %s\n",
-			       address, pa.value, text);
+			fprintf(self->out,
+			        "0x%" G_GINT64_MODIFIER "x  pa:0x%" G_GINT64_MODIFIER "x  %s\n",
+			        address, pa.value, text);
 	}
 	json_builder_end_array(b);
 	if (self->json)
-		debug_json_print(b);
+		debug_json_print(self, b);
 	else
 		g_object_unref(b);
 }
@@ -458,11 +472,11 @@ static gboolean run_dump(struct debug *self, int argc, char **argv, GError **err
 	                     error))
 		return FALSE;
 	if (unreadable > 0)
-		g_printerr("%" G_GUINT64_FORMAT
-		           " bytes could not be read and are zero in the file\n",
-		           unreadable);
+		fprintf(self->notes,
+		        "%" G_GUINT64_FORMAT " bytes could not be read and are zero in the file\n",
+		        unreadable);
 	if (!self->json)
-		printf("%s written\n", path);
+		fprintf(self->out, "%s written\n", path);
 	return TRUE;
 }
 

@@ -2,7 +2,7 @@
  *
  * "coresight:LINK+BOARD", as in coresight:openocd:localhost:6666+zynqmp: cores by
  * external debug (capture/coresight/debug.h), physical memory by the link's memory
- * access port. It stands on the roof because it joins two ground rooms that know
+ * access port. It stands here because it joins two ground rooms that know
  * nothing of each other.
  *
  * Memory is read past the caches: what a core has written and not yet cleaned is not

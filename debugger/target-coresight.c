@@ -1,4 +1,4 @@
-#include "cli/target-coresight.h"
+#include "debugger/target-coresight.h"
 
 #include "awareness/target/target-private.h"
 #include "capture/coresight/debug-registers.h"

@@ -1,6 +1,6 @@
 /* The call chains of `hvscope debug`: bt, waits. */
-#include "cli/debug.h"
-#include "cli/json.h"
+#include "debugger/command.h"
+#include "base/json.h"
 
 #include "awareness/backtrace.h"
 
@@ -37,27 +37,28 @@ static void json_chain(JsonBuilder *b, const struct backtrace *chain)
 	json_add_bool(b, "whole", chain->whole);
 }
 
-static void print_chain(const struct backtrace *chain)
+static void print_chain(struct debug *self, const struct backtrace *chain)
 {
 	for (guint i = 0; i < chain->frames->len; i++) {
 		const struct backtrace_frame *f =
 			&g_array_index(chain->frames, struct backtrace_frame, i);
 
 		if (f->border != BACKTRACE_SAME)
-			printf("  --- %s of %s ---\n", border_text(f->border), f->machine->name);
-		printf("  #%-2u 0x%016" G_GINT64_MODIFIER "x ", i, f->pc);
+			fprintf(self->out, "  --- %s of %s ---\n", border_text(f->border),
+			        f->machine->name);
+		fprintf(self->out, "  #%-2u 0x%016" G_GINT64_MODIFIER "x ", i, f->pc);
 		if (f->function == NULL)
-			printf("??");
+			fprintf(self->out, "??");
 		else if (f->inlined)
-			printf("%s (inlined)", f->function);
+			fprintf(self->out, "%s (inlined)", f->function);
 		else
-			printf("%s+0x%" G_GINT64_MODIFIER "x", f->function, f->offset);
+			fprintf(self->out, "%s+0x%" G_GINT64_MODIFIER "x", f->function, f->offset);
 		if (f->file != NULL)
-			printf(" at %s:%u", f->file, f->line);
-		printf("\n");
+			fprintf(self->out, " at %s:%u", f->file, f->line);
+		fprintf(self->out, "\n");
 	}
 	if (!chain->whole)
-		printf("  (ends: %s)\n", chain->end);
+		fprintf(self->out, "  (ends: %s)\n", chain->end);
 }
 
 /* One chain to print, with what it is of. */
@@ -75,11 +76,11 @@ static void show_chain(struct debug *self, JsonBuilder *b, const char *title, in
 		json_builder_end_object(b);
 		return;
 	}
-	printf("%s: %s\n", machine->name, title);
+	fprintf(self->out, "%s: %s\n", machine->name, title);
 	if (chain != NULL)
-		print_chain(chain);
+		print_chain(self, chain);
 	else
-		printf("  (%s)\n", error->message);
+		fprintf(self->out, "  (%s)\n", error->message);
 }
 
 static void show_task(struct debug *self, JsonBuilder *b, struct machine *machine,
@@ -158,7 +159,7 @@ static gboolean run_bt(struct debug *self, int argc, char **argv, GError **error
 	if (b != NULL) {
 		json_builder_end_array(b);
 		if (*error == NULL)
-			debug_json_print(b);
+			debug_json_print(self, b);
 		else
 			g_object_unref(b);
 	}
@@ -223,9 +224,10 @@ static void show_wait(struct debug *self, JsonBuilder *b, struct machine *machin
 		json_add_text(b, "call", call);
 		json_builder_end_object(b);
 	} else {
-		printf("%-10s %7" G_GINT64_FORMAT " %-16s %s  %s%s%s\n", machine->name, task->tid,
-		       task->name, task_state_letter(task->state), in != NULL ? in : "??",
-		       call != NULL ? "  in system call " : "", call != NULL ? call : "");
+		fprintf(self->out, "%-10s %7" G_GINT64_FORMAT " %-16s %s  %s%s%s\n", machine->name,
+		        task->tid, task->name, task_state_letter(task->state),
+		        in != NULL ? in : "??", call != NULL ? "  in system call " : "",
+		        call != NULL ? call : "");
 	}
 	backtrace_deinit(&chain);
 }
@@ -249,11 +251,11 @@ static gboolean run_waits(struct debug *self, int argc, char **argv, GError **er
 			if (task->state != TASK_RUNNING && !task->on_cpu)
 				show_wait(self, b, machine, task);
 		}
-		debug_print_gaps(machine);
+		debug_print_gaps(self, machine);
 	}
 	json_builder_end_array(b);
 	if (self->json)
-		debug_json_print(b);
+		debug_json_print(self, b);
 	else
 		g_object_unref(b);
 	return TRUE;

@@ -1,6 +1,6 @@
 /* The register commands of `hvscope debug`. */
-#include "cli/debug.h"
-#include "cli/json.h"
+#include "debugger/command.h"
+#include "base/json.h"
 
 #include "awareness/os/decode.h"
 
@@ -53,7 +53,7 @@ static void json_fields(JsonBuilder *b, const struct register_value *value)
 	json_builder_end_array(b);
 }
 
-static void print_fields(const struct register_value *value)
+static void print_fields(struct debug *self, const struct register_value *value)
 {
 	g_autoptr(GArray) fields = g_array_new(FALSE, FALSE, sizeof(struct register_field));
 
@@ -62,9 +62,9 @@ static void print_fields(const struct register_value *value)
 		const struct register_field *field =
 			&g_array_index(fields, struct register_field, i);
 
-		printf("    %-6s [%u:%u] 0x%" G_GINT64_MODIFIER "x%s%s\n", field->name, field->high,
-		       field->low, field->value, field->meaning != NULL ? "  " : "",
-		       field->meaning != NULL ? field->meaning : "");
+		fprintf(self->out, "    %-6s [%u:%u] 0x%" G_GINT64_MODIFIER "x%s%s\n", field->name,
+		        field->high, field->low, field->value, field->meaning != NULL ? "  " : "",
+		        field->meaning != NULL ? field->meaning : "");
 	}
 }
 
@@ -87,8 +87,8 @@ static void json_set(JsonBuilder *b, const struct register_set *set, gboolean de
 	json_builder_end_array(b);
 }
 
-static void print_set(const struct machine *machine, const struct register_set *set,
-                      gboolean decode)
+static void print_set(struct debug *self, const struct machine *machine,
+                      const struct register_set *set, gboolean decode)
 {
 	for (guint i = 0; i < set->values->len; i++) {
 		const struct register_value *value =
@@ -99,11 +99,12 @@ static void print_set(const struct machine *machine, const struct register_set *
 				: g_strdup("");
 		const char *angle = strchr(symbol, '<');
 
-		printf("%-16s 0x%016" G_GINT64_MODIFIER "x  %s%s%s%s\n", value->name, value->value,
-		       register_source_name(value->source), value->doubtful ? " (in doubt)" : "",
-		       angle != NULL ? "  " : "", angle != NULL ? angle : "");
+		fprintf(self->out, "%-16s 0x%016" G_GINT64_MODIFIER "x  %s%s%s%s\n", value->name,
+		        value->value, register_source_name(value->source),
+		        value->doubtful ? " (in doubt)" : "", angle != NULL ? "  " : "",
+		        angle != NULL ? angle : "");
 		if (decode)
-			print_fields(value);
+			print_fields(self, value);
 	}
 }
 
@@ -116,12 +117,12 @@ static gboolean show_vcpu(struct debug *self, const char *text, gboolean decode,
 	if (vcpu == NULL)
 		return FALSE;
 	if (!self->json) {
-		print_set(machine, &vcpu->registers, decode);
+		print_set(self, machine, &vcpu->registers, decode);
 		return TRUE;
 	}
 	b = json_builder_new();
 	json_set(b, &vcpu->registers, decode);
-	debug_json_print(b);
+	debug_json_print(self, b);
 	return TRUE;
 }
 
@@ -176,15 +177,15 @@ static gboolean show_task(struct debug *self, const char *text, gboolean decode,
 		json_builder_set_member_name(b, "user");
 		json_set(b, &user, decode);
 		json_builder_end_object(b);
-		debug_json_print(b);
+		debug_json_print(self, b);
 	} else if (done && vcpu != NULL) {
-		printf("%s runs on vCPU %u:\n", task->name, vcpu->id);
-		print_set(machine, &vcpu->registers, decode);
+		fprintf(self->out, "%s runs on vCPU %u:\n", task->name, vcpu->id);
+		print_set(self, machine, &vcpu->registers, decode);
 	} else if (done) {
-		print_set(machine, &kernel, decode);
+		print_set(self, machine, &kernel, decode);
 		if (user.values->len > 0)
-			printf("in user code:\n");
-		print_set(machine, &user, decode);
+			fprintf(self->out, "in user code:\n");
+		print_set(self, machine, &user, decode);
 	}
 	register_set_deinit(&kernel);
 	register_set_deinit(&user);

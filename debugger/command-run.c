@@ -1,6 +1,6 @@
 /* Run control of `hvscope debug`: breakpoints, run, step, finish. */
-#include "cli/debug.h"
-#include "cli/json.h"
+#include "debugger/command.h"
+#include "base/json.h"
 
 #include "awareness/backtrace.h"
 
@@ -57,22 +57,25 @@ static void show_stop(struct debug *self, const struct stop_place *at)
 		json_add_int(b, "breakpoint", at->hit != NULL ? (gint64)at->hit->id : -1);
 		json_add_int(b, "skipped", (gint64)at->skipped);
 		json_builder_end_object(b);
-		debug_json_print(b);
+		debug_json_print(self, b);
 		return;
 	}
-	printf("%s", reason_text(at->stop.reason));
+	fprintf(self->out, "%s", reason_text(at->stop.reason));
 	if (at->hit != NULL)
-		printf(" %u (%s)", at->hit->id, at->hit->text);
-	printf(": core %u, %s", at->stop.cpu,
-	       at->machine != NULL ? at->machine->name : "no machine");
+		fprintf(self->out, " %u (%s)", at->hit->id, at->hit->text);
+	fprintf(self->out, ": core %u, %s", at->stop.cpu,
+	        at->machine != NULL ? at->machine->name : "no machine");
 	if (at->vcpu != NULL && at->machine->number != 0)
-		printf(" vCPU %u", at->vcpu->id);
+		fprintf(self->out, " vCPU %u", at->vcpu->id);
 	if (at->task != NULL)
-		printf(", task %s (%" G_GINT64_FORMAT ")", at->task->name, at->task->tid);
-	printf(", pc %s\n", where);
+		fprintf(self->out, ", task %s (%" G_GINT64_FORMAT ")", at->task->name,
+		        at->task->tid);
+	fprintf(self->out, ", pc %s\n", where);
 	if (at->skipped > 0)
-		printf("%" G_GUINT64_FORMAT " stops in other machines or tasks were stepped over\n",
-		       at->skipped);
+		fprintf(self->out,
+		        "%" G_GUINT64_FORMAT
+		        " stops in other machines or tasks were stepped over\n",
+		        at->skipped);
 }
 
 /* An address of a break- or watchpoint, with the machine and task that it is in. */
@@ -114,7 +117,8 @@ static gboolean run_break(struct debug *self, int argc, char **argv, GError **er
 	point.once = once;
 	id = breakpoints_add(points(self), &point);
 	if (!self->json)
-		printf("breakpoint %u at 0x%" G_GINT64_MODIFIER "x\n", id, point.va.value);
+		fprintf(self->out, "breakpoint %u at 0x%" G_GINT64_MODIFIER "x\n", id,
+		        point.va.value);
 	return TRUE;
 }
 
@@ -143,7 +147,8 @@ static gboolean run_watch(struct debug *self, int argc, char **argv, GError **er
 	point.kind = access ? TARGET_WATCH_ACCESS : read ? TARGET_WATCH_READ : TARGET_WATCH_WRITE;
 	id = breakpoints_add(points(self), &point);
 	if (!self->json)
-		printf("watchpoint %u at 0x%" G_GINT64_MODIFIER "x\n", id, point.va.value);
+		fprintf(self->out, "watchpoint %u at 0x%" G_GINT64_MODIFIER "x\n", id,
+		        point.va.value);
 	return TRUE;
 }
 
@@ -167,14 +172,15 @@ static gboolean run_breaks(struct debug *self, int argc, char **argv, GError **e
 		json_add_int(b, "skipped", (gint64)point->skipped);
 		json_builder_end_object(b);
 		if (!self->json)
-			printf("%u  %s  0x%" G_GINT64_MODIFIER "x  %" G_GUINT64_FORMAT
-			       " hits, %" G_GUINT64_FORMAT " skipped\n",
-			       point->id, point->text, point->va.value, point->hits,
-			       point->skipped);
+			fprintf(self->out,
+			        "%u  %s  0x%" G_GINT64_MODIFIER "x  %" G_GUINT64_FORMAT
+			        " hits, %" G_GUINT64_FORMAT " skipped\n",
+			        point->id, point->text, point->va.value, point->hits,
+			        point->skipped);
 	}
 	json_builder_end_array(b);
 	if (self->json)
-		debug_json_print(b);
+		debug_json_print(self, b);
 	else
 		g_object_unref(b);
 	return TRUE;

@@ -1,7 +1,7 @@
 /* `hvscope debug print`: a symbol, a member path, any expression of C that changes
  * nothing, in any machine and process. */
-#include "cli/debug.h"
-#include "cli/json.h"
+#include "debugger/command.h"
+#include "base/json.h"
 
 #include "awareness/symbols/expression.h"
 #include "awareness/symbols/symbol-error.h"
@@ -53,8 +53,8 @@ static void print_value(struct debug *self, const struct value_context *context,
 
 	if (!self->json) {
 		text = value_format(context, value);
-		printf("%s%s%s%s\n", type != NULL ? "(" : "", type != NULL ? type : "",
-		       type != NULL ? ") " : "", text);
+		fprintf(self->out, "%s%s%s%s\n", type != NULL ? "(" : "", type != NULL ? type : "",
+		        type != NULL ? ") " : "", text);
 		return;
 	}
 	b = json_builder_new();
@@ -65,7 +65,7 @@ static void print_value(struct debug *self, const struct value_context *context,
 	json_builder_set_member_name(b, "value");
 	json_builder_add_value(b, value_to_json(context, value));
 	json_builder_end_object(b);
-	debug_json_print(b);
+	debug_json_print(self, b);
 }
 
 static gboolean run_print(struct debug *self, int argc, char **argv, GError **error)

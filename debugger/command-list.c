@@ -1,6 +1,6 @@
 /* The listings of `hvscope debug`: machines, tree, tasks, dmesg, modules. */
-#include "cli/debug.h"
-#include "cli/json.h"
+#include "debugger/command.h"
+#include "base/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,27 +86,27 @@ static void print_vcpu(struct debug *self, struct machine *machine, const struct
 		debug_describe_address(machine, (struct va) { value_of(vcpu, "pc") });
 	struct task *task = vcpu->live ? system_current_task(self->system, machine, vcpu) : NULL;
 
-	printf("  %s%u  %-8s %s EL%u pc %s", machine->number == 0 ? "core " : "vCPU ", vcpu->id,
-	       machine->number == 0 ? "" : vcpu_state_name(vcpu->state),
-	       vcpu->live ? "live    " : "not live", (unsigned)(value_of(vcpu, "cpsr") >> 2 & 3),
-	       where);
+	fprintf(self->out, "  %s%u  %-8s %s EL%u pc %s", machine->number == 0 ? "core " : "vCPU ",
+	        vcpu->id, machine->number == 0 ? "" : vcpu_state_name(vcpu->state),
+	        vcpu->live ? "live    " : "not live", (unsigned)(value_of(vcpu, "cpsr") >> 2 & 3),
+	        where);
 	if (vcpu->pcpu >= 0 && machine->number != 0)
-		printf("  pCPU %d", vcpu->pcpu);
+		fprintf(self->out, "  pCPU %d", vcpu->pcpu);
 	if (task != NULL)
-		printf("  task %s (%" G_GINT64_FORMAT ")", task->name, task->tid);
-	printf("\n");
+		fprintf(self->out, "  task %s (%" G_GINT64_FORMAT ")", task->name, task->tid);
+	fprintf(self->out, "\n");
 }
 
 static void print_machine(struct debug *self, struct machine *machine)
 {
 	g_autofree char *system = system_of(self, machine);
 
-	printf("%u  %s  %s", machine->number, machine->name,
-	       system != NULL ? system : kind_of(machine));
+	fprintf(self->out, "%u  %s  %s", machine->number, machine->name,
+	        system != NULL ? system : kind_of(machine));
 	if (machine->domain_id >= 0)
-		printf("  domain %d  VMID %u  %s", machine->domain_id, machine->vmid,
-		       machine->state);
-	printf("\n");
+		fprintf(self->out, "  domain %d  VMID %u  %s", machine->domain_id, machine->vmid,
+		        machine->state);
+	fprintf(self->out, "\n");
 	for (guint i = 0; i < machine->vcpus->len; i++)
 		print_vcpu(self, machine, g_ptr_array_index(machine->vcpus, i));
 }
@@ -122,7 +122,7 @@ static gboolean run_machines(struct debug *self, int argc, char **argv, GError *
 		for (guint i = 0; i < machines->len; i++)
 			print_machine(self, g_ptr_array_index(machines, i));
 		for (guint i = 0; i < machines->len; i++)
-			debug_print_gaps(g_ptr_array_index(machines, i));
+			debug_print_gaps(self, g_ptr_array_index(machines, i));
 		return TRUE;
 	}
 	b = json_builder_new();
@@ -130,7 +130,7 @@ static gboolean run_machines(struct debug *self, int argc, char **argv, GError *
 	for (guint i = 0; i < machines->len; i++)
 		json_machine(self, b, g_ptr_array_index(machines, i));
 	json_builder_end_array(b);
-	debug_json_print(b);
+	debug_json_print(self, b);
 	return TRUE;
 }
 
@@ -156,13 +156,14 @@ static void json_task(JsonBuilder *b, const struct machine *machine, const struc
 	json_builder_end_object(b);
 }
 
-static void print_task(const struct machine *machine, const struct task *task)
+static void print_task(struct debug *self, const struct machine *machine, const struct task *task)
 {
-	printf("%-10s %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT
-	       " %s%s %4d %5" G_GINT64_FORMAT "  %s%s%s\n",
-	       machine->name, task->pid, task->tid, task->parent, task_state_letter(task->state),
-	       task->on_cpu ? "*" : " ", task->vcpu, task->priority, task->is_kernel ? "[" : "",
-	       task->name, task->is_kernel ? "]" : "");
+	fprintf(self->out,
+	        "%-10s %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT
+	        " %s%s %4d %5" G_GINT64_FORMAT "  %s%s%s\n",
+	        machine->name, task->pid, task->tid, task->parent, task_state_letter(task->state),
+	        task->on_cpu ? "*" : " ", task->vcpu, task->priority, task->is_kernel ? "[" : "",
+	        task->name, task->is_kernel ? "]" : "");
 }
 
 static gboolean run_tasks(struct debug *self, int argc, char **argv, GError **error)
@@ -183,8 +184,8 @@ static gboolean run_tasks(struct debug *self, int argc, char **argv, GError **er
 	b = json_builder_new();
 	json_builder_begin_array(b);
 	if (!self->json)
-		printf("%-10s %7s %7s %7s %s %5s %5s  %s\n", "machine", "pid", "tid", "parent", "s",
-		       "vcpu", "prio", "name");
+		fprintf(self->out, "%-10s %7s %7s %7s %s %5s %5s  %s\n", "machine", "pid", "tid",
+		        "parent", "s", "vcpu", "prio", "name");
 	for (guint i = 0; i < machines->len; i++) {
 		struct machine *machine = g_ptr_array_index(machines, i);
 		GPtrArray *tasks;
@@ -196,36 +197,35 @@ static gboolean run_tasks(struct debug *self, int argc, char **argv, GError **er
 			if (self->json)
 				json_task(b, machine, g_ptr_array_index(tasks, n));
 			else
-				print_task(machine, g_ptr_array_index(tasks, n));
+				print_task(self, machine, g_ptr_array_index(tasks, n));
 		}
-		debug_print_gaps(machine);
+		debug_print_gaps(self, machine);
 	}
 	json_builder_end_array(b);
 	if (self->json)
-		debug_json_print(b);
+		debug_json_print(self, b);
 	else
 		g_object_unref(b);
 	return TRUE;
 }
 
 /* Threads under their process, processes in the order of the list. */
-static void print_tree_tasks(struct machine *machine, GPtrArray *tasks)
+static void print_tree_tasks(struct debug *self, GPtrArray *tasks)
 {
 	for (guint i = 0; i < tasks->len; i++) {
 		const struct task *task = g_ptr_array_index(tasks, i);
 
 		if (task->is_kernel)
 			continue;
-		printf("    %s%" G_GINT64_FORMAT "  %s  %s%s\n",
-		       task->pid == task->tid ? "" : "  thread ", task->tid, task->name,
-		       task_state_name(task->state), task->on_cpu ? ", on a vCPU" : "");
+		fprintf(self->out, "    %s%" G_GINT64_FORMAT "  %s  %s%s\n",
+		        task->pid == task->tid ? "" : "  thread ", task->tid, task->name,
+		        task_state_name(task->state), task->on_cpu ? ", on a vCPU" : "");
 	}
 	for (guint i = 0, n = 0; i < tasks->len; i++) {
 		n += ((const struct task *)g_ptr_array_index(tasks, i))->is_kernel ? 1 : 0;
 		if (i + 1 == tasks->len && n > 0)
-			printf("    and %u kernel threads\n", n);
+			fprintf(self->out, "    and %u kernel threads\n", n);
 	}
-	(void)machine;
 }
 
 static gboolean run_tree(struct debug *self, int argc, char **argv, GError **error)
@@ -243,8 +243,8 @@ static gboolean run_tree(struct debug *self, int argc, char **argv, GError **err
 
 		if (!self->json) {
 			print_machine(self, machine);
-			print_tree_tasks(machine, tasks);
-			debug_print_gaps(machine);
+			print_tree_tasks(self, tasks);
+			debug_print_gaps(self, machine);
 			continue;
 		}
 		json_builder_begin_object(b);
@@ -259,7 +259,7 @@ static gboolean run_tree(struct debug *self, int argc, char **argv, GError **err
 	}
 	json_builder_end_array(b);
 	if (self->json)
-		debug_json_print(b);
+		debug_json_print(self, b);
 	else
 		g_object_unref(b);
 	return TRUE;
@@ -296,7 +296,7 @@ static gboolean run_dmesg(struct debug *self, int argc, char **argv, GError **er
 	if (text == NULL)
 		return FALSE;
 	if (!self->json) {
-		fputs(text, stdout);
+		fputs(text, self->out);
 		return TRUE;
 	}
 	{
@@ -308,7 +308,7 @@ static gboolean run_dmesg(struct debug *self, int argc, char **argv, GError **er
 		     i++)
 			json_builder_add_string_value(b, lines[i]);
 		json_builder_end_array(b);
-		debug_json_print(b);
+		debug_json_print(self, b);
 	}
 	return TRUE;
 }
@@ -338,12 +338,12 @@ static gboolean run_modules(struct debug *self, int argc, char **argv, GError **
 		json_add_int(b, "bytes", (int64_t)module->len_bytes);
 		json_builder_end_object(b);
 		if (!self->json)
-			printf("0x%" G_GINT64_MODIFIER "x %8" G_GUINT64_FORMAT "  %s\n",
-			       module->base.value, module->len_bytes, module->name);
+			fprintf(self->out, "0x%" G_GINT64_MODIFIER "x %8" G_GUINT64_FORMAT "  %s\n",
+			        module->base.value, module->len_bytes, module->name);
 	}
 	json_builder_end_array(b);
 	if (self->json)
-		debug_json_print(b);
+		debug_json_print(self, b);
 	else
 		g_object_unref(b);
 	return TRUE;
