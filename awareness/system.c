@@ -12,6 +12,7 @@ struct system {
 	GHashTable *images;  /* path -> struct image */
 	GPtrArray *found;    /* of struct image *, read from guests' own memory */
 	GPtrArray *machines; /* of struct machine * */
+	GHashTable *slides;  /* machine number -> uint64_t of its last kernel */
 	struct xen *xen;
 };
 
@@ -36,6 +37,7 @@ struct system *system_new(struct target *target, const struct system_file *file,
 	self->found = g_ptr_array_new_with_free_func(free_image);
 	self->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_image);
 	self->machines = g_ptr_array_new_with_free_func(free_machine);
+	self->slides = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
 	if (!system_refresh(self, error)) {
 		system_free(self);
 		return NULL;
@@ -52,6 +54,7 @@ void system_free(struct system *self)
 	pagecache_free(self->cache);
 	g_ptr_array_unref(self->found);
 	g_hash_table_unref(self->images);
+	g_hash_table_unref(self->slides);
 	symbol_cache_close(self->remembered);
 	g_free(self);
 }
@@ -125,6 +128,15 @@ static gboolean has_two_ranges(const struct machine *machine)
 	return FALSE;
 }
 
+static void recall_slide(struct system *self, struct machine *machine)
+{
+	const uint64_t *slide =
+		g_hash_table_lookup(self->slides, GUINT_TO_POINTER(machine->number));
+
+	machine->has_slide = slide != NULL;
+	machine->slide = slide != NULL ? *slide : 0;
+}
+
 /* Gives a guest its name, its symbols and its operating system. */
 static void attach_guest(struct system *self, struct machine *machine)
 {
@@ -147,8 +159,13 @@ static void attach_guest(struct system *self, struct machine *machine)
 	machine->kind = words != NULL ? words->kind : MACHINE_KIND_UNSAID;
 	if (image != NULL &&
 	    (machine->kind == MACHINE_KIND_LINUX || machine->kind == MACHINE_KIND_UNSAID)) {
-		if (linux_attach(machine, self->cache, image, &error))
+		recall_slide(self, machine);
+		if (linux_attach(machine, self->cache, image, &error)) {
+			g_hash_table_insert(
+				self->slides, GUINT_TO_POINTER(machine->number),
+				g_memdup2(&machine->program.slide, sizeof(machine->program.slide)));
 			return;
+		}
 		if (machine->kind == MACHINE_KIND_LINUX || machine->kernel != NULL)
 			machine_add_gap(machine, "%s", error->message);
 	}

@@ -3,7 +3,9 @@
  * The registers of any one vCPU cannot be trusted for it: stopped in the KPTI
  * trampoline, TTBR1 is tramp_pg_dir, VBAR points into the fixmap and SP_EL0 is the
  * user's. So every vCPU proposes, and what decides is the kernel's banner at the place
- * where its symbols say, or, where kallsyms leaves data out, the name of init_task.
+ * where its symbols say, or, where kallsyms leaves data out, the name of init_task. The
+ * linear map shows both a second time, at addresses that no pointer of the kernel names:
+ * init_task, its own group leader, must point to where it was found.
  */
 #include "awareness/os/linux-private.h"
 
@@ -83,6 +85,8 @@ static void propose_slides(GArray *slides, const struct machine *machine, struct
 {
 	uint64_t vectors, vbar;
 
+	if (machine->has_slide)
+		propose_slide(slides, machine->slide);
 	propose_slide(slides, 0);
 	for (guint i = 0; i < machine->vcpus->len; i++) {
 		const struct vcpu *vcpu = g_ptr_array_index(machine->vcpus, i);
@@ -95,24 +99,25 @@ static void propose_slides(GArray *slides, const struct machine *machine, struct
 
 /* Where the kernel's own words are, as linked. */
 struct words {
-	gboolean has_banner, has_comm;
+	gboolean has_banner, has_comm, has_leader;
 	uint64_t banner;
-	uint64_t comm; /* of init_task */
+	uint64_t init_task;
+	uint64_t comm, leader; /* members of init_task */
 };
 
 static void find_words(struct words *out, struct image *image, struct symbols *symbols)
 {
-	struct types *types;
-	uint64_t offset;
+	struct types *types = image_types(image, NULL);
+	uint64_t comm, leader;
 
 	*out = (struct words) { 0 };
 	out->has_banner = symbols_address(symbols, "linux_banner", &out->banner);
-	if (out->has_banner || !symbols_address(symbols, "init_task", &out->comm))
+	if (types == NULL || !symbols_address(symbols, "init_task", &out->init_task))
 		return;
-	types = image_types(image, NULL);
-	out->has_comm =
-		types != NULL && types_offset(types, "struct task_struct", "comm", &offset, NULL);
-	out->comm += out->has_comm ? offset : 0;
+	out->has_comm = types_offset(types, "struct task_struct", "comm", &comm, NULL);
+	out->comm = out->has_comm ? out->init_task + comm : 0;
+	out->has_leader = types_offset(types, "struct task_struct", "group_leader", &leader, NULL);
+	out->leader = out->has_leader ? out->init_task + leader : 0;
 }
 
 static gboolean reads_as(struct space *space, uint64_t va, const char *text)
@@ -124,12 +129,24 @@ static gboolean reads_as(struct space *space, uint64_t va, const char *text)
 	       memcmp(found, text, n) == 0;
 }
 
+/* FALSE for an alias of the image: pointers of the kernel lead to the image itself. */
+static gboolean is_itself(struct space *space, const struct words *words, uint64_t slide)
+{
+	uint64_t leader;
+
+	return !words->has_leader ||
+	       (space_read_uint(space, (struct va) { words->leader + slide }, 8, &leader, NULL) &&
+	        leader == words->init_task + slide);
+}
+
 /* What the kernel says of itself if it is there with that slide, else NULL. */
 static char *read_banner(struct space *space, const struct words *words, uint64_t slide)
 {
-	if (words->has_banner && reads_as(space, words->banner + slide, "Linux version "))
+	if (words->has_banner && reads_as(space, words->banner + slide, "Linux version ") &&
+	    is_itself(space, words, slide))
 		return space_read_string(space, (struct va) { words->banner + slide }, 512, NULL);
-	if (words->has_comm && reads_as(space, words->comm + slide, "swapper"))
+	if (!words->has_banner && words->has_comm &&
+	    reads_as(space, words->comm + slide, "swapper") && is_itself(space, words, slide))
 		return g_strdup("Linux");
 	return NULL;
 }

@@ -88,6 +88,9 @@ struct machine {
 	struct space *kernel;
 	gboolean has_program;
 	struct program program;
+	/* Where its kernel was at an earlier stop: worth the first try, never trusted. */
+	gboolean has_slide;
+	uint64_t slide;
 	struct guest_os *os; /* NULL for bare metal and where nothing was found */
 };
 

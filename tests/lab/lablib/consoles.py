@@ -4,24 +4,29 @@ import re
 
 from .paths import LabError
 
+_XEN = re.compile(r"\(XEN\)[^\n]*(\n|$)")
 # Xen prints a DomU's lines so; what has no prefix is Dom0's.
 _DOMU = re.compile(r"^\(XEN\) DOM(\d+): (.*)$")
 _READY = re.compile(r"^(LAB READY|(frontend|backend|hog|faulter|crasher) ready)")
 _TASK = re.compile(r"^task (\S+) ([a-z]+)\S* pid (\d+)")
-# Dom0 by its hvc console can be cut by a line of Xen's; hence no anchors on the right.
 
 
 def split(text):
     """Domain index to its lines; -1 is Xen."""
     logs = {-1: []}
-    for line in text.replace("\r", "").splitlines():
-        match = _DOMU.match(line)
-        if match:
-            logs.setdefault(int(match.group(1)), []).append(match.group(2))
-        elif line.startswith("(XEN)"):
-            logs[-1].append(line)
+
+    def take(match):
+        line = match.group(0).rstrip("\n")
+        domu = _DOMU.match(line)
+        if domu:
+            logs.setdefault(int(domu.group(1)), []).append(domu.group(2))
         else:
-            logs.setdefault(0, []).append(line)
+            logs[-1].append(line)
+        return ""
+
+    # Xen's lines come whole, and in the middle of Dom0's: its console hands over 16
+    # characters at a time. Without them Dom0's lines are whole again.
+    logs[0] = _XEN.sub(take, text.replace("\r", "")).splitlines()
     return logs
 
 

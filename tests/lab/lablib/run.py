@@ -133,7 +133,8 @@ class Run:
         folder.mkdir()
         built = guests.build()
         kinds = sorted({d.kind for d in self.scenario.domains if not d.is_linux})
-        sources = [linux_symbols()] + [built / f"{kind}.elf" for kind in kinds]
+        sources = [linux_symbols(), built / "worker"]
+        sources += [built / f"{kind}.elf" for kind in kinds]
         if (CACHE / "xen" / "xen-syms").exists():
             sources.append(CACHE / "xen" / "xen-syms")
         for source in sources:

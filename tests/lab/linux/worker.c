@@ -6,9 +6,12 @@
  * memory, "LABXEN-MARKER:MACHINE_KIND:PID", for tests that read a sleeping
  * process. Kinds: calc (never sleeps), io (NUMBER short sleeps a second, with a
  * write each), threads (NUMBER named threads that take turns), fork (NUMBER
- * children a second, each logged on the console), sleep (waits for ever).
+ * children a second, each logged on the console), proc (NUMBER times a second the ids
+ * of all threads that /proc shows, on the console), sleep (waits for ever).
  */
 #define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -105,6 +109,51 @@ static void run_fork(long per_second, const char *name)
 	}
 }
 
+/* "proc MACHINE LISTING: tid tid ..." in lines that no console cuts. */
+static void print_threads(const char *machine, unsigned listing)
+{
+	char path[64], line[128];
+	int length = 0;
+	DIR *processes = opendir("/proc");
+	for (struct dirent *process; processes && (process = readdir(processes));) {
+		snprintf(path, sizeof path, "/proc/%.10s/task", process->d_name);
+		DIR *threads = isdigit(process->d_name[0]) ? opendir(path) : NULL;
+		for (struct dirent *thread; threads && (thread = readdir(threads));) {
+			if (!isdigit(thread->d_name[0]))
+				continue;
+			if (length == 0)
+				length = snprintf(line, sizeof line, "proc %s %u:", machine, listing);
+			length += snprintf(line + length, sizeof line - (size_t)length, " %.10s",
+			                   thread->d_name);
+			if (length > 60) {
+				puts(line);
+				length = 0;
+			}
+		}
+		if (threads)
+			closedir(threads);
+	}
+	if (length > 0)
+		puts(line);
+	if (processes)
+		closedir(processes);
+}
+
+/* What is between "begin" and "end" on the console was so at that time. */
+static void run_proc(long per_second, const char *machine)
+{
+	for (unsigned listing = 0;; listing++) {
+		printf("proc %s %u begin\n", machine, listing);
+		fflush(stdout);
+		tcdrain(1);
+		print_threads(machine, listing);
+		printf("proc %s %u end\n", machine, listing);
+		fflush(stdout);
+		tcdrain(1);
+		pause_ns(1000000000 / per_second);
+	}
+}
+
 static void run(const char *machine, const char *workload)
 {
 	char kind[16];
@@ -125,6 +174,8 @@ static void run(const char *machine, const char *workload)
 		run_threads(number);
 	else if (strcmp(kind, "fork") == 0)
 		run_fork(number, name);
+	else if (strcmp(kind, "proc") == 0)
+		run_proc(number, machine);
 	for (;;)
 		pause();
 }
