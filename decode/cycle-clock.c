@@ -21,10 +21,11 @@ static struct cycle_knot *knot_at(const struct cycle_clock *self, guint i)
 	return &g_array_index(self->knots, struct cycle_knot, i);
 }
 
-static void cycle_clock_knot(struct cycle_clock *self, guint64 p0, gboolean is_count)
+static void cycle_clock_knot(struct cycle_clock *self, guint64 p0, guint64 cycles,
+                             gboolean is_count)
 {
-	struct cycle_knot knot = { self->sequence, p0, self->total_cycles, is_count };
 	struct cycle_knot *last = knot_at(self, self->knots->len - 1);
+	struct cycle_knot knot = { self->sequence, p0, MAX(cycles, last->cycles), is_count };
 
 	if (!self->touched && (last->p0 == p0 || !self->touched_before)) {
 		knot.is_count |= last->p0 == p0 && last->is_count;
@@ -36,12 +37,23 @@ static void cycle_clock_knot(struct cycle_clock *self, guint64 p0, gboolean is_c
 	self->touched = FALSE;
 }
 
+/* Counting begins again: what came since the last count is unknown but for what a
+ * timestamp said of it. */
+static void cycle_clock_restart(struct cycle_clock *self, guint64 p0)
+{
+	self->total_cycles = knot_at(self, self->knots->len - 1)->cycles;
+	cycle_clock_knot(self, p0, self->total_cycles, FALSE);
+}
+
 static void cycle_clock_count(struct cycle_clock *self, guint32 count, guint64 p0)
 {
-	/* 0 stands for "unknown": counting begins again here. */
-	self->total_cycles += count;
 	self->has_cycles = TRUE;
-	cycle_clock_knot(self, p0, count != 0);
+	if (count == 0) { /* the packet says "unknown" */
+		cycle_clock_restart(self, p0);
+		return;
+	}
+	self->total_cycles += count;
+	cycle_clock_knot(self, p0, self->total_cycles, TRUE);
 }
 
 void cycle_clock_push(struct cycle_clock *self, const struct trace_event *event)
@@ -52,8 +64,11 @@ void cycle_clock_push(struct cycle_clock *self, const struct trace_event *event)
 		cycle_clock_count(self, event->cycles.count, event->p0);
 		return;
 	case EVENT_TIMESTAMP:
-		if (event->timestamp.has_cycles)
-			cycle_clock_count(self, event->timestamp.cycles, event->p0);
+		if (event->timestamp.has_cycles) {
+			self->has_cycles = TRUE;
+			cycle_clock_knot(self, event->p0,
+			                 self->total_cycles + event->timestamp.cycles, TRUE);
+		}
 		break;
 	case EVENT_SYNC:
 		g_array_append_val(self->syncs, self->sequence);
@@ -64,9 +79,7 @@ void cycle_clock_push(struct cycle_clock *self, const struct trace_event *event)
 	case EVENT_BAD_DATA:
 	case EVENT_BARRIER:
 	case EVENT_END:
-		/* What came since the last count is unknown, and the next count starts
-		 * after the gap. */
-		cycle_clock_knot(self, event->p0, FALSE);
+		cycle_clock_restart(self, event->p0);
 		break;
 	default:
 		break;

@@ -2,10 +2,11 @@
  *
  * A cycle count packet says how many cycles passed up to the P0 element before it
  * (Arm IHI 0064, Cycle Count packets), and only once they reach a threshold; between
- * two of them the count at other places is interpolated by P0 elements. Timestamps
- * tell more: cycle_clock_refine() takes the count at each timestamp as far as both
- * agree. Keeps only the counts that some event stands beside, so that its size goes
- * with events, not with cycle counts.
+ * two of them the count at other places is interpolated by P0 elements. A timestamp may
+ * say how many cycles it stands behind the last count, which adds nothing to the next
+ * one. Where it does not, it still tells something: cycle_clock_refine() takes the count
+ * at each timestamp as far as time and counts agree. Keeps only the counts that some event stands
+ * beside, so that its size goes with events, not with cycle counts.
  *
  * Pure; one clock serves one core and one thread. After the last change it may be
  * read by several.

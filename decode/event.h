@@ -65,8 +65,8 @@ struct trace_event {
 		} exception;
 		struct {
 			guint64 ticks;
-			gboolean has_cycles; /* cycles since the last cycle count */
-			guint32 cycles;
+			gboolean has_cycles;
+			guint32 cycles; /* since the last cycle count, which stays the last */
 		} timestamp;
 		struct {
 			guint32 count; /* 0 where the trace unit says "unknown" */

@@ -21,6 +21,11 @@ uint64_t flow_ticks_at(const struct flow *self, uint64_t insns)
 	return flow_ns_at(self, insns) / self->tick_ns;
 }
 
+uint64_t flow_told_ticks(const struct flow *self, unsigned core)
+{
+	return self->cores[core].begun_ns / self->tick_ns;
+}
+
 bool flow_time_known(const struct flow *self)
 {
 	return self->time_certain;

@@ -508,6 +508,7 @@ static void begin_block(struct flow *self, unsigned index, struct flow_block *bl
 	core->present = true;
 	core->waiting = block->last.kind == A64_WFI || block->last.kind == A64_CALL;
 	core->begun_insns = self->insns;
+	core->begun_ns = self->time_certain ? flow_ns_at(self, self->insns) : 0;
 	self->insns += block->n;
 }
 

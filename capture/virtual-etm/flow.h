@@ -119,6 +119,7 @@ struct flow_core {
 	bool excepted;        /* flow_exception_taken since the block began */
 	uint64_t stop_insns;  /* flow.insns when its turn ended */
 	uint64_t begun_insns; /* when its last block began */
+	uint64_t begun_ns;    /* the same, 0 where the time was not known */
 	uint64_t ended_insns; /* and ended */
 	uint64_t executed;    /* instructions since flow_init */
 };
@@ -196,6 +197,9 @@ uint64_t flow_time_ticks(const struct flow *self);
 
 /* The ticks when flow.insns was `insns`. */
 uint64_t flow_ticks_at(const struct flow *self, uint64_t insns);
+
+/* The ticks at which what was told last of `core` ended; 0 where they were not known. */
+uint64_t flow_told_ticks(const struct flow *self, unsigned core);
 
 /* False from the start to the first counter read, and from the moment when all cores
  * waited: QEMU then moves its clock, unseen, to the next timer. */

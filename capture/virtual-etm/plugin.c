@@ -154,7 +154,7 @@ static void close_window(void)
 	etm.state = WINDOW_DONE;
 	flow_forget(&etm.flow);
 	for (unsigned i = 0; i < etm.n_cores; i++)
-		trace_unit_finish(&etm.units[i]);
+		trace_unit_finish(&etm.units[i], flow_told_ticks(&etm.flow, i));
 	if (etm.options.stm_len_bytes != 0)
 		stp_encoder_flush(&etm.stimulus.encoder);
 

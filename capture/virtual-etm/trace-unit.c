@@ -45,11 +45,14 @@ static void take_context(struct trace_unit *self, const struct flow_context *con
 		self->space = code_image_space(self->code, context);
 }
 
+/* Where cycles are counted a timestamp says how many there were since the last count (Arm
+ * IHI 0064, Timestamp packet): a change of owner shows to the cycle whatever the threshold. */
 static void send_timestamp(struct trace_unit *self, uint64_t ticks)
 {
 	if (ticks < self->timestamp)
 		ticks = self->timestamp;
-	if (etm4_encoder_timestamp(&self->encoder, ticks))
+	if (etm4_encoder_timestamp_cycles(&self->encoder, ticks, self->cycles) ||
+	    etm4_encoder_timestamp(&self->encoder, ticks))
 		self->timestamp = ticks;
 	self->timestamp_cycles = 0;
 }
@@ -287,7 +290,9 @@ void trace_unit_time_known(struct trace_unit *self)
 	self->pending_timestamp = true;
 }
 
-void trace_unit_finish(struct trace_unit *self)
+void trace_unit_finish(struct trace_unit *self, uint64_t ticks)
 {
+	if (self->tracing && !self->pending_address && !self->pending_context && ticks != 0)
+		send_timestamp(self, ticks);
 	etm4_encoder_flush(&self->encoder);
 }

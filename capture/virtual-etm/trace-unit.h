@@ -85,5 +85,6 @@ void trace_unit_gap(struct trace_unit *self);
 void trace_unit_resume(struct trace_unit *self, uint64_t stop_ticks);
 void trace_unit_time_known(struct trace_unit *self);
 
-/* The window ends: sends what is pending. */
-void trace_unit_finish(struct trace_unit *self);
+/* The window ends for this core at `ticks` (0: not known): sends what is pending, and a
+ * timestamp for the cycles that no count has told. */
+void trace_unit_finish(struct trace_unit *self, uint64_t ticks);

@@ -154,7 +154,7 @@ static void test_variant(gconstpointer data)
 static const struct variant variants[] = {
 	{ "cycles", "trace cycles=4", 3000, 4000 },
 	{ "cycles-threshold", "trace cycles=0x100", 4000, 5000 },
-	{ "timestamp-cycles", "trace cycles=0x40 timestamp_cycles=yes", 8000, 4000 },
+	{ "timestamp-cycles", "trace cycles=0x40 timestamp_cycles=yes", 8000, 1 },
 	{ "halt-timestamps", "trace cycles=4 halt_timestamps=yes", 3000, 4000 },
 	{ "tpiu", "trace cycles=4 fsync=20", 3000, 4000 },
 	{ "frequent-sync", "trace cycles=4 sync=300", 20000, 24000 },

@@ -85,7 +85,7 @@ def accounts():
         off = abs(found[key] - cycles)
         worst = max(worst, off / max(cycles, SMALL_CYCLES))
     print(f"# {len(truth)} owners, the worst is {100 * worst:.3f} % off", flush=True)
-    expect(worst <= 0.0015, f"an owner is {100 * worst:.3f} % off")
+    expect(worst <= 0.001, f"an owner is {100 * worst:.3f} % off")
     expect(abs(sum(found.values()) - sum(truth.values())) < 0.0001 * sum(truth.values()), "sum")
 
 

@@ -214,6 +214,25 @@ static bool branched(const struct core *core, uint64_t pc)
 	return opcode >> 26 == 5 && core->last + (uint64_t)(int64_t)offset == pc;
 }
 
+static bool is_vector(struct core *core, uint64_t pc, unsigned el)
+{
+	const uint64_t offset = pc - get(core->regs[el == 2 ? R_VBAR2 : R_VBAR1]);
+
+	return el != 0 && offset < 0x800 && offset % 0x80 == 0;
+}
+
+/* VTTBR_EL2 and CONTEXTIDR_EL1 hold for what comes after the next context synchronisation: an
+ * ISB, an exception or its return (DDI 0487, D17.1.1). Between the MSR and that, what they are is
+ * not defined. */
+static bool is_synchronised(struct core *core, uint64_t pc, unsigned el)
+{
+	const uint32_t opcode = core->tb != NULL ? core->tb->last_opcode : 0;
+	const bool is_isb = (opcode & 0xFFFFF0FF) == 0xD50330DF;
+	const bool is_eret = (opcode & 0xFFFFF3FF) == 0xD69F03E0;
+
+	return !core->started || el != core->el || is_isb || is_eret || is_vector(core, pc, el);
+}
+
 /* `pc` may be the first instruction of an exception handler. */
 static void look_for_exception(struct core *core, uint64_t pc, unsigned el)
 {
@@ -301,8 +320,12 @@ static void begin_in_window(struct core *core, struct tb *tb)
 		look_for_exception(core, pc, el);
 	write_held(core);
 
-	const struct owner owner = read_owner(core, el);
+	struct owner owner = read_owner(core, el);
 
+	if (!is_synchronised(core, pc, el)) {
+		owner.vmid = core->owner.vmid;
+		owner.cid = core->owner.cid;
+	}
 	if (!core->started || !same_owner(&owner, &core->owner)) {
 		close_interval(core);
 		core->owner = owner;
