@@ -109,8 +109,9 @@ void cs_formatter_flush(struct cs_formatter *self)
 	if (self->used == 0)
 		return;
 	put_id(self, CS_ID_NONE);
-	while (self->used != 0)
-		put_data(self, 0);
+	/* What is not filled of a frame is zero, and zeros are what ID 0 sends. */
+	if (self->used != 0)
+		send_frame(self);
 }
 
 void cs_formatter_barrier(struct cs_formatter *self)

@@ -30,6 +30,66 @@ static void complete(uint32_t number)
 	}
 }
 
+/* What a phase of the ramp offered and what of it was served. */
+struct phase {
+	uint64_t offered_per_s, requests, ticks;
+	uint64_t response_ticks; /* from notification to answer, all requests together */
+};
+
+enum {
+	PHASES_MAX = 16
+};
+
+static struct phase phases[PHASES_MAX];
+
+/* One phase: a request each 1/offered_per_s, or as soon as the one before is answered. */
+static uint32_t run_phase(struct phase *phase, uint32_t number)
+{
+	uint64_t hz = guest_counter_hz();
+	uint64_t began = guest_counter();
+	uint64_t length = guest_config.ramp_ms * hz / 1000;
+
+	while (guest_counter() - began < length) {
+		submit(number);
+		uint64_t notified = guest_counter();
+		complete(number++);
+		phase->response_ticks += guest_counter() - notified;
+		phase->requests++;
+		guest_task_enter(&producer, STEP_IDLE, number);
+		guest_work(guest_config.think_loops);
+		guest_sleep_until(began + phase->requests * hz / phase->offered_per_s);
+	}
+	phase->ticks = guest_counter() - began;
+	return number;
+}
+
+static void print_field(const char *name, uint64_t value)
+{
+	guest_print(name);
+	guest_print_number(value);
+}
+
+/* Nothing is printed before the end: the console costs more than a request. */
+static void run_ramp(void)
+{
+	uint64_t n_phases =
+		guest_config.ramp_phases < PHASES_MAX ? guest_config.ramp_phases : PHASES_MAX;
+	uint32_t number = 0;
+
+	for (uint64_t i = 0; i < n_phases; i++) {
+		phases[i].offered_per_s = guest_config.ramp_step * (i + 1);
+		number = run_phase(&phases[i], number);
+	}
+	for (uint64_t i = 0; i < n_phases; i++) {
+		print_field("ramp offered ", phases[i].offered_per_s);
+		print_field(" requests ", phases[i].requests);
+		print_field(" ticks ", phases[i].ticks);
+		print_field(" response ", phases[i].response_ticks);
+		guest_print("\n");
+	}
+	guest_print("frontend: ramp done\n");
+}
+
 void guest_main(void)
 {
 	guest_task_init(&producer, 0, "producer");
@@ -38,6 +98,10 @@ void guest_main(void)
 	guest_start("frontend");
 	while (!ring->backend_ready)
 		guest_event_wait();
+	if (guest_config.ramp_phases) {
+		run_ramp();
+		return;
+	}
 	uint64_t hz = guest_counter_hz();
 	uint64_t next = guest_counter();
 	for (uint32_t number = 0;; number++) {

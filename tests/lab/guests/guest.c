@@ -32,6 +32,8 @@ void guest_task_enter(struct guest_task *task, uint32_t step, uint64_t value)
 		current = task;
 	}
 	task->steps++;
+	if (guest_config.no_markers)
+		return;
 	mmio_write32(GUEST_STM_PA + guest_config.stm_channel * STM_PORT_BYTES + STM_G_DMTS,
 	             step << 24 | (uint32_t)(value & 0xffffff));
 }

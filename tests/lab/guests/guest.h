@@ -24,6 +24,10 @@ struct guest_config {
 	uint64_t context_base; /* context ID of the guest's first task */
 	uint64_t start_ms;     /* sleep so long before the work, since the guest's reset */
 	uint64_t period_us;    /* of requests; 0: the next follows at once */
+	uint64_t no_markers;   /* 1: tasks are said by CONTEXTIDR_EL1 only */
+	uint64_t ramp_step;    /* frontend: phase n offers n times so many requests a second */
+	uint64_t ramp_phases;  /* 0: no ramp, but period_us */
+	uint64_t ramp_ms;      /* the length of a phase */
 };
 extern struct guest_config guest_config;
 
@@ -47,7 +51,7 @@ struct guest_task {
 void guest_main(void);
 
 /* Makes a task the current one: CONTEXTIDR_EL1, then ISB, then an STM marker
- * D32MTS of step << 24 | (value & 0xffffff). */
+ * D32MTS of step << 24 | (value & 0xffffff), unless there are to be none. */
 void guest_task_enter(struct guest_task *task, uint32_t step, uint64_t value);
 void guest_task_init(struct guest_task *task, uint32_t index, const char *name);
 

@@ -14,7 +14,7 @@ image_start:
 	.long	0
 	.globl guest_config
 guest_config:
-	.fill	9, 8, 0
+	.fill	13, 8, 0
 
 	.text
 	.globl start

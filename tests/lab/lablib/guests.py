@@ -96,6 +96,7 @@ def image(folder, domain, gic_version, event_port):
     data = bytearray((folder / f"{domain.kind}.bin").read_bytes())
     values = (gic_version, domain.index, domain.work_loops, domain.think_loops,
               domain.stop_after, event_port, domain.context_base, domain.start_ms,
-              domain.period_us)
-    struct.pack_into("<9Q", data, CONFIG_OFFSET, *values)
+              domain.period_us, domain.no_markers, domain.ramp_step, domain.ramp_phases,
+              domain.ramp_ms)
+    struct.pack_into("<13Q", data, CONFIG_OFFSET, *values)
     return bytes(data)

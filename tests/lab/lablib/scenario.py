@@ -38,6 +38,10 @@ class Domain:
     stop_after: int = 0
     start_ms: int = 0
     period_us: int = 0
+    no_markers: int = 0
+    ramp_step: int = 0
+    ramp_phases: int = 0
+    ramp_ms: int = 0
     args: str = ""
 
     @property
