@@ -19,6 +19,7 @@ void probe_free(struct probe *probe)
 		return;
 	g_array_unref(probe->components);
 	g_array_unref(probe->clocks);
+	rom_walk_free(probe->rom);
 	g_free(probe);
 }
 
@@ -126,6 +127,8 @@ static gboolean probe_component(struct access *access, guint index, struct probe
 
 	found->component = index;
 	found->addr = access_address(access, index, 0);
+	/* Each is asked: three cores without power say nothing about the fourth component. */
+	access->n_failures = 0;
 	found->answers = identity_read(access, index, &found->identity, &cause);
 	if (!found->answers) {
 		if (g_error_matches(cause, LINK_ERROR, LINK_ERROR_LOST)) {
@@ -146,6 +149,21 @@ static gboolean probe_component(struct access *access, guint index, struct probe
 	}
 	found->locked = (peek(access, index, LSR) & LSR_LOCKED) == LSR_LOCKED;
 	probe_state(access, index, found);
+	return TRUE;
+}
+
+/* FALSE only where the link is gone. */
+static gboolean probe_rom(struct probe *self, struct access *access, GError **error)
+{
+	for (guint i = 0; i < access->board->components->len; i++) {
+		if (board_component(access->board, i)->kind != BOARD_ROM)
+			continue;
+		self->rom = rom_walk_new(access, i, error);
+		if (self->rom == NULL)
+			return FALSE;
+		self->n_problems += self->rom->problems->len;
+		break;
+	}
 	return TRUE;
 }
 
@@ -175,6 +193,8 @@ struct probe *probe_new(struct link *link, const struct board *board, GError **e
 			self->n_problems++;
 		g_array_append_val(self->components, found);
 	}
+	if (ok && all_on)
+		ok = probe_rom(self, &access, error);
 	access_deinit(&access);
 	return ok ? g_steal_pointer(&self) : NULL;
 }

@@ -1,13 +1,14 @@
 /* probe.h: what a board looks like through a link, without changing it
  *
- * Reads identity and state of every component of a board file and every clock, and
- * says what is wrong. It writes nothing, not even a lock. The first thing to run on
+ * Reads identity and state of every component of a board file and every clock, walks the
+ * chip's ROM tables and compares them with the board file, and says what is wrong. It writes nothing, not even a lock. The first thing to run on
  * a new board.
  */
 #pragma once
 
 #include "capture/board.h"
 #include "capture/coresight/identity.h"
+#include "capture/coresight/rom-table.h"
 
 struct probe_component {
 	guint component;
@@ -30,7 +31,10 @@ struct probe_clock {
 struct probe {
 	GArray *components; /* struct probe_component */
 	GArray *clocks;     /* struct probe_clock */
-	guint n_problems;
+	/* What the chip's ROM tables list; NULL where the board file has no component of that
+	 * kind, or where a clock for "all" is off. */
+	struct rom_walk *rom;
+	guint n_problems; /* of components, clocks and ROM tables */
 };
 
 /* Fails only where the link is lost. Where a clock for "all" is off, components are not

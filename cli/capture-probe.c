@@ -56,6 +56,20 @@ static void print_components(const struct probe *probe, const struct board *boar
 	}
 }
 
+static void print_rom(const struct rom_walk *rom)
+{
+	guint n_known = 0;
+
+	for (guint i = 0; i < rom->entries->len; i++)
+		n_known += g_array_index(rom->entries, struct rom_entry, i).component >= 0;
+	g_print("ROM table: %u components listed, %u of them in the board file\n",
+	        rom->entries->len, n_known);
+	for (guint i = 0; i < rom->notes->len; i++)
+		g_print("note: %s\n", (const char *)g_ptr_array_index(rom->notes, i));
+	for (guint i = 0; i < rom->problems->len; i++)
+		g_print("%s\n", (const char *)g_ptr_array_index(rom->problems, i));
+}
+
 static int probe(const char *board_name, const char *link_name)
 {
 	g_autoptr(GError) error = NULL;
@@ -75,6 +89,8 @@ static int probe(const char *board_name, const char *link_name)
 	        link->view == LINK_VIEW_EXTERNAL ? "external" : "CPU's");
 	print_clocks(found);
 	print_components(found, board);
+	if (found->rom != NULL)
+		print_rom(found->rom);
 	if (found->n_problems == 0)
 		g_print("nothing wrong\n");
 	else

@@ -85,8 +85,11 @@ static guint32 identity_register(const struct sim_component *self, guint32 reg)
 		return 0x0B;
 	case 0xFD0:
 		return 0x04;
-	case 0xFF0:
 	case 0xFF4:
+		if (self->kind == SIM_ROM && self->regs[0xFF0 / 4] == 0)
+			return 0x10;
+		G_GNUC_FALLTHROUGH;
+	case 0xFF0:
 	case 0xFF8:
 	case 0xFFC:
 		return self->regs[0xFF0 / 4] != 0 ? self->regs[0xFF0 / 4] : cidr[(reg - 0xFF0) / 4];
@@ -349,6 +352,24 @@ static gboolean cti_access(struct sim_component *self, gboolean write, guint32 r
 	return TRUE;
 }
 
+/* Word `index` of a ROM table: the chip's lists the SoC's components and the cores' table,
+ * which lists those of the cores. 0 ends it. */
+static guint32 rom_word(const struct sim_component *self, guint index)
+{
+	static const guint32 cores_table = 0x400000;
+
+	for (guint i = 0; i < self->soc->components->len; i++) {
+		const struct sim_component *other = g_ptr_array_index(self->soc->components, i);
+		gboolean of_cores = other->offset > cores_table;
+
+		if (other == self || of_cores != (self->offset == cores_table))
+			continue;
+		if (index-- == 0)
+			return (other->offset - self->offset) | 3;
+	}
+	return 0;
+}
+
 static gboolean kind_access(struct sim_component *self, gboolean write, guint32 reg, guint32 *value)
 {
 	switch (self->kind) {
@@ -371,6 +392,11 @@ static gboolean kind_access(struct sim_component *self, gboolean write, guint32 
 		       self->soc->debug_access(self, write, reg, value);
 	case SIM_CTI:
 		return cti_access(self, write, reg, value);
+	case SIM_ROM:
+		if (write || self->regs[reg / 4] != 0)
+			return FALSE;
+		*value = rom_word(self, reg / 4);
+		return TRUE;
 	case SIM_PLAIN:
 	case SIM_FUNNEL:
 	case SIM_REPLICATOR:
@@ -400,7 +426,8 @@ gboolean sim_component_access(struct sim_component *component, gboolean write, g
 			*value = identity_register(self, reg);
 		return TRUE;
 	}
-	if (write && locked && self->kind != SIM_TSGEN && self->kind != SIM_PLAIN)
+	if (write && locked && self->kind != SIM_TSGEN && self->kind != SIM_PLAIN &&
+	    self->kind != SIM_ROM)
 		return TRUE; /* the write is ignored, without an error */
 	if (kind_access(self, write, reg, value))
 		return TRUE;

@@ -19,7 +19,7 @@ struct place {
 };
 
 static const struct place places[] = {
-	{ "rom", SIM_PLAIN, 0, 0x000000, 0x4A1 },
+	{ "rom", SIM_ROM, 0, 0x000000, 0x4A1 },
 	{ "tsgen", SIM_TSGEN, 0, 0x100000, 0x101 },
 	{ "funnel0", SIM_FUNNEL, 0, 0x110000, 0x908 },
 	{ "funnel1", SIM_FUNNEL, 1, 0x120000, 0x908 },
@@ -34,7 +34,7 @@ static const struct place places[] = {
 	{ "cti2", SIM_CTI, 2, 0x1B0000, 0x906 },
 	{ "stm", SIM_STM, 0, 0x1C0000, 0x963 },
 	{ "ftm", SIM_PLAIN, 0, 0x1D0000, 0x001 },
-	{ "a53rom", SIM_PLAIN, 1, 0x400000, 0x4A3 },
+	{ "a53rom", SIM_ROM, 1, 0x400000, 0x4A3 },
 };
 
 struct sim_component *sim_soc_find(struct sim_soc *soc, const char *name)

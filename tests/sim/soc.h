@@ -20,6 +20,7 @@
 
 enum sim_kind {
 	SIM_PLAIN, /* identity and storage only */
+	SIM_ROM,   /* lists the components behind it; a register that a test sets counts */
 	SIM_ETM,
 	SIM_TMC_ETF,
 	SIM_TMC_ETR,

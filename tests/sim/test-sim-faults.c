@@ -526,8 +526,14 @@ static void test_probe(void)
 
 	g_assert_no_error(error);
 	g_assert_cmpuint(good->n_problems, ==, 0);
+	/* All of the board file but the table itself, and the FTM that it does not have. */
+	g_assert_nonnull(good->rom);
+	g_assert_cmpuint(good->rom->entries->len, ==, board->components->len - 1 + 2);
+	g_assert_cmpuint(good->rom->notes->len, ==, 2);
 	g_mutex_lock(&run.f.soc->lock);
-	sim_soc_find(run.f.soc, "rom")->regs[0xFF0 / 4] = 0x77;
+	sim_soc_find(run.f.soc, "rom")->regs[0x008 / 4] = 0xDEADBEEF;
+	sim_soc_find(run.f.soc, "a53rom")->regs[0x004 / 4] = 0x30000003;
+	sim_soc_find(run.f.soc, "a53rom")->regs[0x008 / 4] = 0xFFC00003;
 	set_niden(run.f.soc);
 	set_wrong_part(run.f.soc);
 	run.f.soc->clock_trace = 0;
@@ -535,8 +541,11 @@ static void test_probe(void)
 	g_autoptr(Probe) bad = probe_new(link, board, &error);
 
 	g_assert_no_error(error);
-	/* ROM table, funnel2, four trace units, the trace clock. */
-	g_assert_cmpuint(bad->n_problems, ==, 7);
+	/* Funnel2, four trace units, the trace clock; in the ROM tables what is no entry, what
+	 * points out of the window, a table that lists the one above it, and funnel2 again. */
+	g_assert_cmpuint(bad->n_problems, ==, 10);
+	g_assert_cmpuint(bad->rom->problems->len, ==, 4);
+	g_assert_nonnull(strstr(g_ptr_array_index(bad->rom->problems, 0), "0xDEADBEEF"));
 	g_assert_cmpuint(run.f.soc->writes->len, ==, n_writes);
 	link_close(link);
 	run_deinit(&run);
