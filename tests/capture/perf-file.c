@@ -5,7 +5,9 @@
 enum {
 	PMU_TYPE = 9,
 	SAMPLE_TYPE = 1 << 1 | 1 << 2 | 1 << 7 | 1 << 16, /* TID TIME CPU IDENTIFIER */
-	ATTR_BYTES = 136,
+	ATTR_BYTES = 136, /* the event's attributes, and where its IDs stand in the file */
+	FILE_HEADER_BYTES = 104,
+	EVENT_ID = 77,
 };
 
 static void put32(GByteArray *out, guint32 value)
@@ -31,10 +33,11 @@ static void put_sample_id(GByteArray *out, guint32 cpu)
 	put64(out, 0x100000064); /* pid, tid */
 	put64(out, 123456789);
 	put64(out, cpu);
-	put64(out, 77);
+	put64(out, EVENT_ID);
 }
 
-static void put_attr(GByteArray *out)
+/* `ids_at`: where the IDs of the event stand; 0: behind the attributes, as in a pipe. */
+static void put_attr(GByteArray *out, guint64 ids_at)
 {
 	guint start = out->len;
 
@@ -45,8 +48,14 @@ static void put_attr(GByteArray *out)
 	put64(out, SAMPLE_TYPE);
 	put64(out, 0);
 	put64(out, 1 << 18); /* sample_id_all */
-	while (out->len - start < ATTR_BYTES)
+	while (out->len - start < ATTR_BYTES - 16)
 		put64(out, 0);
+	if (ids_at != 0) {
+		put64(out, ids_at);
+		put64(out, 8);
+	} else {
+		put64(out, EVENT_ID);
+	}
 }
 
 static guint64 reg(const struct snapshot_source *source, const char *name)
@@ -102,11 +111,26 @@ static void put_hw_ids(GByteArray *out, const struct snapshot *snapshot)
 	}
 }
 
+/* A record of AUX data, `len_bytes` from `offset` on. */
+static void put_auxtrace(GByteArray *out, const guint8 *bytes, guint64 offset, guint64 len_bytes,
+                         const struct perf_file_options *options)
+{
+	put_header(out, 71, 48);
+	put64(out, len_bytes);
+	put64(out, offset);
+	put64(out, 0);
+	put32(out, 0);
+	put32(out, 100);
+	put32(out, options->per_thread ? 0xFFFFFFFF : 0);
+	put32(out, 0);
+	g_byte_array_append(out, bytes + offset, (guint)len_bytes);
+}
+
 static void put_trace(GByteArray *out, const guint8 *bytes, guint64 len_bytes,
                       const struct perf_file_options *options)
 {
 	guint64 step = options->record_bytes != 0 ? options->record_bytes : len_bytes;
-	guint64 half = len_bytes / 2;
+	guint64 half = len_bytes / 2 / 16 * 16; /* whole frames, as a driver gives them */
 
 	for (guint64 at = 0; at < len_bytes; at += step) {
 		put_header(out, 11, 8 + 24 + 32);
@@ -115,19 +139,13 @@ static void put_trace(GByteArray *out, const guint8 *bytes, guint64 len_bytes,
 		put64(out, at > 0 ? options->aux_flags : 0);
 		put_sample_id(out, options->per_thread && (at / step) % 2 == 1 ? 1 : 0);
 	}
-	/* AUX data in two records that cut across the above. */
-	for (guint i = 0; i < 2; i++) {
-		put_header(out, 71, 48);
-		put64(out, i == 0 ? half : len_bytes - half);
-		put64(out, i == 0 ? 0 : half);
-		put64(out, 0);
-		put32(out, 0);
-		put32(out, 100);
-		put32(out, options->per_thread ? 0xFFFFFFFF : 0);
-		put32(out, 0);
-		g_byte_array_append(out, bytes + (i == 0 ? 0 : half),
-		                    (guint)(i == 0 ? half : len_bytes - half));
+	if (options->whole) {
+		put_auxtrace(out, bytes, 0, len_bytes, options);
+		return;
 	}
+	/* Two records that cut across the above. */
+	put_auxtrace(out, bytes, 0, half, options);
+	put_auxtrace(out, bytes, half, len_bytes - half, options);
 }
 
 GByteArray *perf_file_from_snapshot(const struct snapshot *snapshot,
@@ -139,8 +157,8 @@ GByteArray *perf_file_from_snapshot(const struct snapshot *snapshot,
 
 	g_assert_nonnull(trace);
 	if (options->pipe) {
-		put_header(data, 64, 8 + ATTR_BYTES);
-		put_attr(data);
+		put_header(data, 64, 8 + ATTR_BYTES - 8);
+		put_attr(data, 0);
 	}
 	put_info(data, snapshot, options);
 	if (options->version == 2)
@@ -148,16 +166,17 @@ GByteArray *perf_file_from_snapshot(const struct snapshot *snapshot,
 	put_trace(data, (const guint8 *)g_mapped_file_get_contents(trace),
 	          g_mapped_file_get_length(trace), options);
 	g_byte_array_append(out, (const guint8 *)"PERFILE2", 8);
-	put64(out, options->pipe ? 16 : 104);
+	put64(out, options->pipe ? 16 : FILE_HEADER_BYTES);
 	if (!options->pipe) {
 		put64(out, ATTR_BYTES);
-		put64(out, 104);
+		put64(out, FILE_HEADER_BYTES + 8);
 		put64(out, ATTR_BYTES);
-		put64(out, 104 + ATTR_BYTES);
+		put64(out, FILE_HEADER_BYTES + 8 + ATTR_BYTES);
 		put64(out, data->len);
 		for (guint i = 0; i < 6; i++)
 			put64(out, 0);
-		put_attr(out);
+		put64(out, EVENT_ID);
+		put_attr(out, FILE_HEADER_BYTES);
 	}
 	g_byte_array_append(out, data->data, data->len);
 	return out;

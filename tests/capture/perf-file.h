@@ -13,6 +13,7 @@ struct perf_file_options {
 	guint64 record_bytes; /* an AUX record each; 0: one for all */
 	guint64 aux_flags;    /* of every record but the first */
 	gboolean pipe;        /* `perf record -o -` */
+	gboolean whole;       /* the AUX data in one record, else in two */
 };
 
 /* The snapshot has one buffer of frames and ETMv4 sources. */

@@ -37,7 +37,7 @@ struct phase {
 };
 
 enum {
-	PHASES_MAX = 16
+	PHASES_MAX = 128
 };
 
 static struct phase phases[PHASES_MAX];
@@ -72,12 +72,14 @@ static void print_field(const char *name, uint64_t value)
 /* Nothing is printed before the end: the console costs more than a request. */
 static void run_ramp(void)
 {
-	uint64_t n_phases =
-		guest_config.ramp_phases < PHASES_MAX ? guest_config.ramp_phases : PHASES_MAX;
+	uint64_t n_phases = guest_config.ramp_phases * guest_config.ramp_rounds;
 	uint32_t number = 0;
 
+	if (n_phases > PHASES_MAX)
+		n_phases = PHASES_MAX;
 	for (uint64_t i = 0; i < n_phases; i++) {
-		phases[i].offered_per_s = guest_config.ramp_step * (i + 1);
+		phases[i].offered_per_s =
+			guest_config.ramp_step * (i % guest_config.ramp_phases + 1);
 		number = run_phase(&phases[i], number);
 	}
 	for (uint64_t i = 0; i < n_phases; i++) {

@@ -27,6 +27,7 @@ struct guest_config {
 	uint64_t no_markers;   /* 1: tasks are said by CONTEXTIDR_EL1 only */
 	uint64_t ramp_step;    /* frontend: phase n offers n times so many requests a second */
 	uint64_t ramp_phases;  /* 0: no ramp, but period_us */
+	uint64_t ramp_rounds;  /* the ramp, so often */
 	uint64_t ramp_ms;      /* the length of a phase */
 };
 extern struct guest_config guest_config;

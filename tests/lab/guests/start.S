@@ -14,7 +14,7 @@ image_start:
 	.long	0
 	.globl guest_config
 guest_config:
-	.fill	13, 8, 0
+	.fill	14, 8, 0
 
 	.text
 	.globl start

@@ -97,6 +97,6 @@ def image(folder, domain, gic_version, event_port):
     values = (gic_version, domain.index, domain.work_loops, domain.think_loops,
               domain.stop_after, event_port, domain.context_base, domain.start_ms,
               domain.period_us, domain.no_markers, domain.ramp_step, domain.ramp_phases,
-              domain.ramp_ms)
-    struct.pack_into("<13Q", data, CONFIG_OFFSET, *values)
+              domain.ramp_rounds, domain.ramp_ms)
+    struct.pack_into("<14Q", data, CONFIG_OFFSET, *values)
     return bytes(data)

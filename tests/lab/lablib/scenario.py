@@ -41,6 +41,7 @@ class Domain:
     no_markers: int = 0
     ramp_step: int = 0
     ramp_phases: int = 0
+    ramp_rounds: int = 1
     ramp_ms: int = 0
     args: str = ""
 
