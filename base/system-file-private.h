@@ -43,10 +43,6 @@ gboolean place_path(const struct place *at, const char *key, char **out, GError 
 /* TRUE with *out NULL where the key is absent. */
 gboolean place_list(const struct place *at, const char *key, char ***out, GError **error);
 
-struct system_file *system_file_new(const char *path);
-struct system_machine *system_file_add_machine(struct system_file *self, guint number);
-void system_file_sort(struct system_file *self);
-
 /* system-file-backend.c: who serves whose requests. */
 void system_machine_backend_init(struct system_machine *machine);
 void system_machine_backend_deinit(struct system_machine *machine);

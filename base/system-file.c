@@ -385,6 +385,11 @@ static gint machine_compare(gconstpointer a, gconstpointer b)
 void system_file_sort(struct system_file *self)
 {
 	g_ptr_array_sort(self->machines, machine_compare);
+	for (guint i = 0; i < self->machines->len; i++) {
+		const struct system_machine *machine = self->machines->pdata[i];
+
+		g_array_sort(machine->tasks, system_task_compare);
+	}
 }
 
 struct system_file *system_file_parse(const char *text, gsize length, const char *path,

@@ -25,6 +25,7 @@ enum system_file_error {
 	SYSTEM_FILE_ERROR_SYNTAX,  /* not the form of a key file, or something twice */
 	SYSTEM_FILE_ERROR_UNKNOWN, /* an unknown group or key */
 	SYSTEM_FILE_ERROR_VALUE,   /* a value out of its range or form */
+	SYSTEM_FILE_ERROR_WRITE,   /* the file cannot be written */
 };
 
 enum {
@@ -131,6 +132,20 @@ struct system_file *system_file_load(const char *path, GError **error);
 struct system_file *system_file_parse(const char *text, gsize length, const char *path,
                                       GError **error);
 void system_file_free(struct system_file *self);
+
+/* For who makes one: empty, then a machine of that number, VMID `number`, with no tasks
+ * and no vCPU states. Numbers must differ. */
+struct system_file *system_file_new(const char *path);
+struct system_machine *system_file_add_machine(struct system_file *self, guint number);
+
+/* Puts machines and tasks in their order, once all are there. */
+void system_file_sort(struct system_file *self);
+
+/* Writes a names file to `path`, whole or not at all; `comment` (lines without '#'; may be
+ * NULL) goes on top. Names are made fit to be read back: valid UTF-8, not empty. Error:
+ * SYSTEM_FILE_ERROR_WRITE. */
+gboolean system_file_write_names(const struct system_file *self, const char *comment,
+                                 const char *path, GError **error);
 
 /* The system file at `path` (NULL: none) together with the names files at `names_paths`
  * (NULL-terminated; NULL: none), as system_file_merge() does it. */

@@ -179,7 +179,6 @@ static void merge_tasks(struct system_machine *out, const GArray *sights,
 			merge_context(out, sights, system_machine_task_at(user, id, G_MAXINT64),
 			              id);
 	}
-	g_array_sort(out->tasks, system_task_compare);
 }
 
 static gint compare_vcpus(gconstpointer a, gconstpointer b)

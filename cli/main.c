@@ -18,6 +18,7 @@ static const struct verb *const verbs[] = {
 	&verb_query,
 	&verb_export,
 	&verb_debug,
+	&verb_names,
 	&verb_profile,
 	&verb_version,
 };

@@ -30,6 +30,7 @@ extern const struct verb verb_export;
 extern const struct verb verb_compare;
 extern const struct verb verb_query;
 extern const struct verb verb_debug;
+extern const struct verb verb_names;
 extern const struct verb verb_profile;
 extern const struct verb verb_version;
 

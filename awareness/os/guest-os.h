@@ -8,6 +8,20 @@
 
 #include "awareness/os/machine.h"
 
+/* A guest's monotonic clock against its counter (CNTVCT_EL0). */
+struct guest_clock {
+	uint64_t ticks; /* the clock was set forward here last, */
+	uint64_t ns;    /* to this, */
+	double ns_per_tick;
+};
+
+/* What listings do not show of a task. */
+struct task_detail {
+	gboolean has_start;
+	uint64_t start_ns; /* on the guest's monotonic clock */
+	int only_cpu;      /* the one CPU that it may run on; -1: several, or not known */
+};
+
 struct guest_os {
 	char *name;   /* "Linux 6.1.0", "FreeRTOS" */
 	char *banner; /* what the system says of itself; NULL where it says nothing */
@@ -30,5 +44,12 @@ struct guest_os {
 	                  struct va *low, struct va *high, GError **error);
 	/* The system's log, oldest first. A new string. */
 	char *(*log)(struct guest_os *self, struct machine *machine, GError **error);
+	/* Fills details[i] for tasks[i]; what cannot be read is not known. */
+	void (*detail)(struct guest_os *self, struct machine *machine, GPtrArray *tasks,
+	               struct task_detail *details);
+	gboolean (*clock)(struct guest_os *self, struct machine *machine, struct guest_clock *out,
+	                  GError **error);
+	/* Whether its code writes the running thread's number into CONTEXTIDR_EL1. */
+	gboolean (*writes_context_ids)(struct guest_os *self, struct machine *machine);
 	void (*free)(struct guest_os *self);
 };

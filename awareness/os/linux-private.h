@@ -63,3 +63,10 @@ gboolean linux_stack(struct guest_os *os, struct machine *machine, const struct 
 gboolean linux_current(struct guest_os *os, struct machine *machine, const struct vcpu *vcpu,
                        struct va *task, GError **error);
 char *linux_log(struct guest_os *os, struct machine *machine, GError **error);
+
+/* linux-clock.c */
+void linux_detail(struct guest_os *os, struct machine *machine, GPtrArray *tasks,
+                  struct task_detail *details);
+gboolean linux_clock(struct guest_os *os, struct machine *machine, struct guest_clock *out,
+                     GError **error);
+gboolean linux_writes_context_ids(struct guest_os *os, struct machine *machine);

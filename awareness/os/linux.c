@@ -386,6 +386,9 @@ static gboolean attach_at(struct machine *machine, struct image *image, struct l
 		.saved_registers = linux_saved_registers,
 		.stack = linux_stack,
 		.log = linux_log,
+		.detail = linux_detail,
+		.clock = linux_clock,
+		.writes_context_ids = linux_writes_context_ids,
 		.free = linux_os_free,
 	};
 	space_free(machine->kernel);

@@ -31,6 +31,14 @@ char *xen_version(struct xen *self);
  * FALSE where the size of a stack is not known. */
 gboolean xen_stack(struct xen *self, struct va va, struct va *low, struct va *high);
 
+/* What the domain's counter is behind the system's: CNTVCT_EL0 = CNTPCT_EL0 - *ticks.
+ * FALSE where Xen's types do not tell. */
+gboolean xen_counter_offset(struct xen *self, const struct machine *domain, uint64_t *ticks);
+
+/* A value of the system's counter that has passed: when Xen last changed the state of
+ * one of the domain's vCPUs. FALSE where its types and symbols do not tell. */
+gboolean xen_last_change(struct xen *self, const struct machine *domain, uint64_t *ticks);
+
 /* Where Xen left a vCPU that does not run: the registers that its next switch loads.
  * FALSE for one that is live, and where it cannot be read. */
 struct unwind_registers;
