@@ -139,10 +139,21 @@ static void take_all(struct server *self, gint64 time_ns)
 	}
 }
 
-/* The oldest that was taken is the one answered. What came while the backend was at work is
- * taken after the answer. */
+static gboolean has_taken(const struct server *self)
+{
+	for (guint i = 0; i < self->queue->len; i++) {
+		if (queued(self, i)->t_ns[4] != OWNER_NO_VALUE)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* The oldest that was taken is the one answered; where none was, the backend had looked for
+ * more by itself. What came while it was at work is taken after the answer. */
 static void answer(struct server *self, const struct request_call *call)
 {
+	if (g_hash_table_size(self->busy) > 0 && self->queue->len > 0 && !has_taken(self))
+		queued(self, 0)->t_ns[4] = queued(self, 0)->t_ns[0];
 	for (guint i = 0; i < self->queue->len; i++) {
 		if (queued(self, i)->t_ns[4] == OWNER_NO_VALUE)
 			continue;
@@ -187,10 +198,10 @@ static void run_step(struct server *self, const struct step *step)
 		g_array_append_val(self->queue, step->index);
 		break;
 	case STEP_WORK_BEGINS:
-		if (g_hash_table_size(self->busy) == 0) {
+		if (g_hash_table_size(self->busy) == 0)
 			self->answered_ns = OWNER_NO_VALUE;
+		if (g_hash_table_size(self->busy) == 0 || !has_taken(self))
 			take_all(self, step->time_ns);
-		}
 		g_hash_table_add(self->busy, vcpu);
 		break;
 	case STEP_WORK_ENDS:

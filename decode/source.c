@@ -23,6 +23,7 @@ static void on_segment(const struct owner_segment *segment, gpointer user_data)
 	struct decode_source *self = user_data;
 
 	g_array_append_val(self->segments, *segment);
+	timebase_add_switch(&self->timebase, &segment->begin);
 	if (segment->gap_reason != NULL)
 		timebase_add_gap(&self->timebase, &segment->begin, &segment->end);
 }

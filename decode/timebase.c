@@ -23,6 +23,7 @@ void timebase_init(struct timebase *self)
 		.anchors = g_array_new(FALSE, FALSE, sizeof(struct time_anchor)),
 		.gaps = g_array_new(FALSE, FALSE, sizeof(struct time_gap)),
 		.interrupts = g_array_new(FALSE, FALSE, sizeof(struct time_interrupt)),
+		.switches = g_array_new(FALSE, FALSE, sizeof(struct stream_position)),
 		.intervals = g_array_new(FALSE, FALSE, sizeof(struct time_interval)),
 	};
 }
@@ -32,6 +33,7 @@ void timebase_deinit(struct timebase *self)
 	g_clear_pointer(&self->anchors, g_array_unref);
 	g_clear_pointer(&self->gaps, g_array_unref);
 	g_clear_pointer(&self->interrupts, g_array_unref);
+	g_clear_pointer(&self->switches, g_array_unref);
 	g_clear_pointer(&self->intervals, g_array_unref);
 }
 
@@ -57,6 +59,11 @@ void timebase_add_interrupt(struct timebase *self, const struct stream_position 
 	const struct time_interrupt interrupt = { *position, in_hypervisor };
 
 	g_array_append_val(self->interrupts, interrupt);
+}
+
+void timebase_add_switch(struct timebase *self, const struct stream_position *position)
+{
+	g_array_append_val(self->switches, *position);
 }
 
 static struct time_anchor *anchor_at(const struct timebase *self, guint i)
@@ -417,6 +424,36 @@ static gboolean halting_interrupt(const struct timebase *self, guint64 begin, gu
 	return TRUE;
 }
 
+/* Where a halt that no interrupt ended is taken to end: with the timestamp, which is the time of
+ * what comes next. Where an owner began after the last P0 element before it, that had not run
+ * yet: the halt is not its. */
+static struct stream_position loose_halt_end(const struct timebase *self,
+                                             const struct stream_position *begin,
+                                             const struct stream_position *end)
+{
+	struct stream_position found = *end;
+	guint low = 0, high = self->switches->len;
+
+	while (low < high) {
+		const guint middle = low + (high - low) / 2;
+
+		if (g_array_index(self->switches, struct stream_position, middle).sequence <=
+		    end->sequence)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low-- > 0) {
+		const struct stream_position *position =
+			&g_array_index(self->switches, struct stream_position, low);
+
+		if (position->sequence <= begin->sequence || position->p0 != end->p0)
+			break;
+		found = *position;
+	}
+	return found;
+}
+
 static void interval_without_gap(const struct timebase *self, const struct time_anchor *a,
                                  const struct time_anchor *b, guint64 work, gint64 time_ns,
                                  struct time_interval *interval)
@@ -433,7 +470,7 @@ static void interval_without_gap(const struct timebase *self, const struct time_
 		                      &interval->halt_end))
 			return;
 		/* No interrupt ended it: it lies somewhere in here. */
-		interval->halt_end = b->position;
+		interval->halt_end = loose_halt_end(self, &a->position, &b->position);
 		interval->uncertainty_ns = slack_ns;
 		return;
 	}

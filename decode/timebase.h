@@ -63,6 +63,7 @@ struct timebase {
 	GArray *anchors;    /* struct time_anchor, in stream order */
 	GArray *gaps;       /* struct time_gap, in stream order */
 	GArray *interrupts; /* struct time_interrupt, in stream order */
+	GArray *switches;   /* struct stream_position: where owners begin, in stream order */
 
 	/* By timebase_settle(): */
 	GArray *intervals; /* struct time_interval, in stream order, at least one */
@@ -105,6 +106,7 @@ void timebase_add_gap(struct timebase *self, const struct stream_position *begin
                       const struct stream_position *end);
 void timebase_add_interrupt(struct timebase *self, const struct stream_position *position,
                             gboolean in_hypervisor);
+void timebase_add_switch(struct timebase *self, const struct stream_position *position);
 
 /* A tick to count time from that damage is unlikely to have moved: the middle one, by
  * value, of the whole timestamps. At least one anchor. Ask before timebase_settle(). */

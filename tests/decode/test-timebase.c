@@ -152,6 +152,35 @@ static void test_halt_ends_in_hypervisor(void)
 	stream_deinit(&s);
 }
 
+/* Nothing ended the halt: who begins at the timestamp's own place had not run before it, who
+ * began earlier had. */
+static void test_halt_before_switch(void)
+{
+	struct stream s;
+	struct stream_position earlier, at_stamp;
+	g_autoptr(GArray) halts = NULL;
+
+	stream_init(&s);
+	stamp(&s, 1000);
+	run(&s, 10, 100);
+	earlier = place(&s);
+	timebase_add_switch(&s.timebase, &earlier);
+	run(&s, 10, 100);
+	at_stamp = place(&s);
+	timebase_add_switch(&s.timebase, &at_stamp);
+	stamp(&s, 1100);
+	settle(&s, 1000, 1000000000);
+	halts = timebase_halts(&s.timebase);
+	g_assert_cmpuint(halts->len, ==, 1);
+	g_assert_cmpint(g_array_index(halts, struct time_halt, 0).duration_ns, ==, 800);
+	g_assert_cmpuint(g_array_index(halts, struct time_halt, 0).end.sequence, ==,
+	                 at_stamp.sequence);
+	g_assert_cmpint(time_at(&s, &earlier), ==, 100);
+	g_assert_cmpint(time_at(&s, &at_stamp), ==, 1000);
+	g_assert_cmpint(timebase_at(&s.timebase, &earlier).uncertainty_ns, >=, 800);
+	stream_deinit(&s);
+}
+
 /* What the cycles do not account for beside a gap is the gap's. */
 static void test_gap_takes_the_rest(void)
 {
@@ -316,6 +345,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/timebase/interpolation", test_interpolation);
 	g_test_add_func("/timebase/halt", test_halt_ends_with_interrupt);
 	g_test_add_func("/timebase/halt-in-hypervisor", test_halt_ends_in_hypervisor);
+	g_test_add_func("/timebase/halt-before-switch", test_halt_before_switch);
 	g_test_add_func("/timebase/gap", test_gap_takes_the_rest);
 	g_test_add_func("/timebase/backward", test_backward_and_absurd);
 	g_test_add_func("/timebase/long-pause", test_long_pause_stays);
