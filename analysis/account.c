@@ -74,6 +74,8 @@ static gint owner_compare(const struct row_owner *a, const struct row_owner *b)
 		order = compare_value(a->vmid, b->vmid);
 	if (order == 0)
 		order = compare_value(a->context_id, b->context_id);
+	if (order == 0)
+		order = compare_value(a->task_name, b->task_name);
 	return order;
 }
 

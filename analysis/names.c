@@ -69,6 +69,15 @@ char *names_domain(const struct names *self, const struct row_owner *owner)
 	return g_strdup(owner_class_name(owner->owner_class));
 }
 
+/* An ended task's name has a question mark from the moment it was seen last. */
+static char *task_name_label(const struct names *self, guint index)
+{
+	gsize n;
+	const struct row_task_name *names = recording_reader_task_names(self->reader, &n);
+
+	return g_strconcat(names[index].name, names[index].doubtful ? "?" : "", NULL);
+}
+
 char *names_task(const struct names *self, const struct row_owner *owner)
 {
 	const struct row_machine *machine = machine_of(self, owner);
@@ -78,6 +87,12 @@ char *names_task(const struct names *self, const struct row_owner *owner)
 	if ((owner->owner_class != OWNER_GUEST && owner->owner_class != OWNER_HOST) ||
 	    owner->context_id == OWNER_NO_VALUE)
 		return NULL;
+	if (owner->task_name != 0)
+		return task_name_label(self, owner->task_name - 1);
+	/* Where names have periods, an owner without one was nobody known. */
+	recording_reader_task_names(self->reader, &n);
+	if (n > 0)
+		return label_of_context(owner->context_id);
 	tasks = recording_reader_tasks(self->reader, &n);
 	for (gsize i = 0; machine != NULL && i < n; i++) {
 		if (tasks[i].machine == machine->machine &&

@@ -1,7 +1,7 @@
 /* names.h: what to call an owner
  *
  * Turns the numbers of a recording into names: the machines and tasks that the
- * system file named at decode time, else "domain 1" under Xen, "VMID 2",
+ * system file and names files named at decode time, else "domain 1" under Xen, "VMID 2",
  * "context 97". The one place that decides it, so that every report, export and
  * picture says the same. Holds no time and judges nothing.
  *

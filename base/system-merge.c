@@ -343,6 +343,29 @@ struct system_file *system_file_merge(const struct system_file *user,
 	return g_steal_pointer(&self);
 }
 
+static gint compare_paths(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **system_file_find_names(const char *directory)
+{
+	g_autoptr(GPtrArray) paths = g_ptr_array_new();
+	GDir *dir = g_dir_open(directory, 0, NULL);
+	const char *name;
+
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		if (strcmp(name, "names.ini") == 0 ||
+		    (g_str_has_prefix(name, "names-") && g_str_has_suffix(name, ".ini")))
+			g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
+	}
+	if (dir != NULL)
+		g_dir_close(dir);
+	g_ptr_array_sort(paths, compare_paths);
+	g_ptr_array_add(paths, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);
+}
+
 static void free_file(gpointer file)
 {
 	system_file_free(file);

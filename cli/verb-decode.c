@@ -86,22 +86,49 @@ static int print_summary(const char *path)
 	return EXIT_CODE_DONE;
 }
 
-static int decode(const char *capture, const char *output, const char *system_path, guint jobs)
+struct decode_words {
+	char *output, *system_path;
+	char **names_paths;
+	gboolean no_names;
+	gint jobs;
+};
+
+static void words_clear(struct decode_words *self)
 {
-	g_autoptr(system_file) system = NULL;
+	g_free(self->output);
+	g_free(self->system_path);
+	g_strfreev(self->names_paths);
+}
+
+/* What the user names goes before what the capture brings along. NULL without an error
+ * where there is nothing. */
+static struct system_file *load_system(const char *capture, const struct decode_words *words,
+                                       GError **error)
+{
+	g_auto(GStrv) found = system_file_find_names(capture);
+	char **names = words->names_paths;
+
+	if (names == NULL && !words->no_names)
+		names = found;
+	if (words->system_path == NULL && (names == NULL || names[0] == NULL))
+		return NULL;
+	return system_file_load_with_names(words->system_path, (const char *const *)names, error);
+}
+
+static int decode(const char *capture, const struct decode_words *words)
+{
+	const char *output = words->output;
 	g_autoptr(GError) error = NULL;
+	g_autoptr(system_file) system = load_system(capture, words, &error);
 	gboolean terminal = isatty(STDERR_FILENO) != 0;
-	struct decode_options options = { .jobs = jobs,
+	struct decode_options options = { .system = system,
+		                          .jobs = (guint)words->jobs,
 		                          .progress = show_progress,
 		                          .progress_data = &terminal };
 	gboolean done;
 
-	if (system_path != NULL) {
-		system = system_file_load(system_path, &error);
-		if (system == NULL)
-			return verb_fail("decode", error);
-		options.system = system;
-	}
+	if (error != NULL)
+		return verb_fail("decode", error);
 	interrupt_catch();
 	done = decode_capture(capture, output, &options, &error);
 	clear_progress(terminal);
@@ -112,15 +139,20 @@ static int decode(const char *capture, const char *output, const char *system_pa
 
 static int decode_run(int argc, char **argv)
 {
-	g_autofree char *output = NULL;
-	g_autofree char *system_path = NULL;
-	gint jobs = 0;
+	struct decode_words words = { 0 };
+	int code;
 	const GOptionEntry entries[] = {
-		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
+		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &words.output,
 		  "the recording to write; an old one is replaced when all went well", "REC.hvs" },
-		{ "system", 0, 0, G_OPTION_ARG_FILENAME, &system_path,
+		{ "system", 0, 0, G_OPTION_ARG_FILENAME, &words.system_path,
 		  "names and tick rate of the traced system", "FILE" },
-		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &jobs,
+		{ "names", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words.names_paths,
+		  "what hvscope names wrote, also several times; without it the names*.ini of the "
+		  "capture",
+		  "FILE" },
+		{ "no-names", 0, 0, G_OPTION_ARG_NONE, &words.no_names,
+		  "do without the names*.ini of the capture", NULL },
+		{ "jobs", 'j', 0, G_OPTION_ARG_INT, &words.jobs,
 		  "threads to decode with (one a processor)", "N" },
 		G_OPTION_ENTRY_NULL
 	};
@@ -129,12 +161,15 @@ static int decode_run(int argc, char **argv)
 	                entries))
 		return EXIT_CODE_USAGE;
 	if (argc != 2)
-		return verb_usage("decode", argc < 2 ? "no capture given" : "takes one capture");
-	if (output == NULL)
-		return verb_usage("decode", "no -o REC.hvs given");
-	if (jobs < 0 || jobs > JOBS_MAX)
-		return verb_usage("decode", "--jobs takes 0 to %d, not %d", JOBS_MAX, jobs);
-	return decode(argv[1], output, system_path, (guint)jobs);
+		code = verb_usage("decode", argc < 2 ? "no capture given" : "takes one capture");
+	else if (words.output == NULL)
+		code = verb_usage("decode", "no -o REC.hvs given");
+	else if (words.jobs < 0 || words.jobs > JOBS_MAX)
+		code = verb_usage("decode", "--jobs takes 0 to %d, not %d", JOBS_MAX, words.jobs);
+	else
+		code = decode(argv[1], &words);
+	words_clear(&words);
+	return code;
 }
 
 const struct verb verb_decode = { "decode", "turn a capture into a recording", decode_run };

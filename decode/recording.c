@@ -1,6 +1,7 @@
 #include "decode/recording.h"
 
 #include "decode/lane.h"
+#include "decode/recording-names.h"
 #include "decode/requests.h"
 #include "decode/schedule.h"
 
@@ -12,6 +13,7 @@ struct window {
 struct guests {
 	struct exit_list exits;
 	struct request_list requests;
+	struct task_names names;
 };
 
 static gboolean widen(struct window *window, const struct decode_source *source)
@@ -114,34 +116,6 @@ static gboolean write_meta(const struct decode_result *self, const struct window
 	return write_time_meta(self, window, writer, error);
 }
 
-static gboolean write_machines(const struct system_file *system, struct recording_writer *writer,
-                               GError **error)
-{
-	for (guint i = 0; system != NULL && i < system->machines->len; i++) {
-		const struct system_machine *machine = system->machines->pdata[i];
-		const struct row_machine row = {
-			.machine = machine->machine,
-			.name = machine->name,
-			.kind = machine_kind_name(machine->kind),
-			.vmid = machine->vmid,
-			.vcpus = machine->vcpus,
-		};
-
-		if (!recording_writer_machine(writer, &row, error))
-			return FALSE;
-		for (guint k = 0; k < machine->tasks->len; k++) {
-			const struct system_task *task =
-				&g_array_index(machine->tasks, struct system_task, k);
-			const struct row_task task_row = { machine->machine, task->context_id,
-				                           task->name };
-
-			if (!recording_writer_task(writer, &task_row, error))
-				return FALSE;
-		}
-	}
-	return TRUE;
-}
-
 static const struct snapshot_source *source_of_core(const struct snapshot *snapshot, guint core)
 {
 	for (guint i = 0; i < snapshot->n_sources; i++) {
@@ -213,15 +187,18 @@ static gboolean write_lane(const struct decode_source *source, guint core,
 
 	for (guint i = 0; i < lane->len; i++) {
 		const struct lane_span *span = &g_array_index(lane, struct lane_span, i);
+		const gint64 begin_ns = span->begin_ns - window->begin_ns;
+		const gint64 end_ns = span->end_ns - window->begin_ns;
 
 		rows[i] = (struct row_span) {
 			.core = core,
-			.start_ns = span->begin_ns - window->begin_ns,
-			.duration_ns = span->end_ns - span->begin_ns,
+			.start_ns = begin_ns,
+			.duration_ns = end_ns - begin_ns,
 			.cycles = span->cycles,
 			.halted_ns = span->halted_ns,
 			.uncertainty_ns = span->uncertainty_ns,
-			.owner = recording_writer_owner(writer, &span->owner),
+			.owner = recording_names_owner(&guests->names, &span->owner, begin_ns,
+			                               end_ns, writer),
 			.certainty = span->certainty,
 			.trace_offset = span->begin_offset,
 		};
@@ -314,25 +291,28 @@ static gboolean write_schedule(const struct decode_result *self, const struct wi
 }
 
 static gboolean write_exceptions(const struct decode_source *source, guint core,
-                                 const struct window *window, struct recording_writer *writer,
-                                 GError **error)
+                                 const struct window *window, const struct task_names *names,
+                                 struct recording_writer *writer, GError **error)
 {
 	const gboolean has_time = timebase_has_time(&source->timebase);
 
 	for (guint i = 0; i < source->exceptions->len; i++) {
 		const struct owner_exception *exception =
 			&g_array_index(source->exceptions, struct owner_exception, i);
+		const gint64 time_ns =
+			has_time ? timebase_at(&source->timebase, &exception->position).time_ns -
+					   window->begin_ns
+				 : 0;
 		const struct row_exception row = {
 			.core = core,
-			.time_ns = has_time ? timebase_at(&source->timebase, &exception->position)
-			                                      .time_ns -
-			                              window->begin_ns
-			                    : 0,
+			.time_ns = time_ns,
 			.type = exception->type,
 			.has_return_address = exception->has_return_address,
 			.return_address_va = exception->return_address_va,
-			.from_owner = recording_writer_owner(writer, &exception->from),
-			.to_owner = recording_writer_owner(writer, &exception->to),
+			.from_owner = recording_names_owner(names, &exception->from, time_ns,
+			                                    time_ns, writer),
+			.to_owner = recording_names_owner(names, &exception->to, time_ns, time_ns,
+			                                  writer),
 			.trace_offset = exception->position.offset,
 		};
 
@@ -484,7 +464,8 @@ static gboolean write_cores(const struct decode_result *self, const struct windo
 
 		if (!write_core(self, core, writer, error) ||
 		    !write_lane(source, core, window, guests, writer, error) ||
-		    (source != NULL && !write_exceptions(source, core, window, writer, error)))
+		    (source != NULL &&
+		     !write_exceptions(source, core, window, &guests->names, writer, error)))
 			return FALSE;
 	}
 	return TRUE;
@@ -498,10 +479,13 @@ static gboolean write_guests(const struct decode_result *self, const struct wind
 
 	exit_list_init(&guests.exits);
 	request_list_init(&guests.requests, self->system, window->begin_ns);
-	done = write_cores(self, window, &guests, writer, error) &&
+	task_names_init(&guests.names, self->system, &self->time, window->begin_ns);
+	done = recording_names_write(self->system, &guests.names, writer, error) &&
+	       write_cores(self, window, &guests, writer, error) &&
 	       write_schedule(self, window, &guests, writer, error);
 	exit_list_deinit(&guests.exits);
 	request_list_deinit(&guests.requests);
+	task_names_deinit(&guests.names);
 	return done;
 }
 
@@ -511,7 +495,6 @@ gboolean decode_result_write(const struct decode_result *self, struct recording_
 	const struct window window = find_window(self);
 
 	if (!write_meta(self, &window, writer, error) ||
-	    !write_machines(self->system, writer, error) ||
 	    !write_guests(self, &window, writer, error) ||
 	    !write_foreign_ids(self, writer, error) || !write_refusals(self, writer, error))
 		return FALSE;

@@ -52,12 +52,15 @@ static gpointer run(gpointer data)
 {
 	struct decode_job *self = data;
 	g_autofree char *system_path = g_build_filename(self->capture, "system.ini", NULL);
+	g_auto(GStrv) names = system_file_find_names(self->capture);
+	const gboolean has_system = g_file_test(system_path, G_FILE_TEST_EXISTS);
 	g_autoptr(system_file) system = NULL;
 	struct decode_options options = { .progress = on_progress, .progress_data = self };
 	gboolean sound = TRUE;
 
-	if (g_file_test(system_path, G_FILE_TEST_EXISTS)) {
-		system = system_file_load(system_path, &self->error);
+	if (has_system || names[0] != NULL) {
+		system = system_file_load_with_names(has_system ? system_path : NULL,
+		                                     (const char *const *)names, &self->error);
 		sound = system != NULL;
 		options.system = system;
 	}

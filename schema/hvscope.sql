@@ -21,6 +21,8 @@
 --   time                   'measured', or 'modelled' where the capture's own clock is not real
 --                          time (an emulator): judge by cycles
 --   hypervisor, scheduler  from the system file, where given
+--   names_sources          where names of tasks come from, one a line: the names files with what
+--                          they looked at and when; absent without
 CREATE TABLE meta (
 	key   TEXT PRIMARY KEY NOT NULL,
 	value TEXT NOT NULL
@@ -51,6 +53,27 @@ CREATE TABLE task (
 	name       TEXT NOT NULL,
 	PRIMARY KEY (machine, context_id)
 ) WITHOUT ROWID;
+
+-- Who bore which context ID when, as names files and the system file say; `task` has the last name
+-- only. Rows of one machine and context ID do not overlap.
+CREATE TABLE task_name (
+	task_name     INTEGER PRIMARY KEY, -- index from 0, by machine, context ID and time
+	machine       INTEGER NOT NULL,
+	context_id    INTEGER NOT NULL,
+	name          TEXT NOT NULL,
+	pid           INTEGER,             -- of its process
+	cpu           INTEGER,             -- the only CPU of its guest that it may run on
+	valid_from_ns INTEGER,             -- may lie before the window (negative); NULL: since ever
+	valid_to_ns   INTEGER,             -- exclusive; NULL: until further notice
+	doubtful      INTEGER NOT NULL     -- 1: it ended at some time in this period, and another may
+	                                   -- have had its context ID then
+);
+-- The task_name of owners that have one. Where several tasks bore one context ID, each is an owner
+-- of its own.
+CREATE TABLE owner_name (
+	owner     INTEGER PRIMARY KEY, -- owner.owner
+	task_name INTEGER NOT NULL     -- task_name.task_name
+);
 
 -- Each distinct owner of a core's time. class:
 --   guest       EL0/EL1 with a traced VMID other than 0
@@ -258,6 +281,16 @@ CREATE VIEW span_owner AS
 	SELECT core, start_ns, seq, duration_ns, cycles, halted_ns, class, el, vmid, context_id,
 	       trace_offset
 	FROM span JOIN owner USING (owner);
+
+-- Time of each task, by the name it had.
+CREATE VIEW v_task AS
+	SELECT o.class, o.vmid, coalesce(m.name, 'VMID ' || o.vmid) AS domain, o.context_id,
+	       n.name AS task, n.pid, n.doubtful, sum(a.time_ns) AS time_ns, sum(a.cycles) AS cycles,
+	       sum(a.spans) AS spans
+	FROM account AS a JOIN owner AS o USING (owner) LEFT JOIN owner_name USING (owner)
+	LEFT JOIN task_name AS n USING (task_name) LEFT JOIN machine AS m ON m.vmid = o.vmid
+	WHERE o.class IN ('guest', 'host')
+	GROUP BY o.class, o.vmid, o.context_id, n.task_name;
 
 -- What to call the domain of a VMID, as reports do.
 CREATE VIEW domain_name AS

@@ -11,13 +11,15 @@ struct recording_reader {
 	struct db db;
 	char *path;
 	gint64 window_ns;
-	GHashTable *meta;   /* char * -> char * */
-	GStringChunk *text; /* the strings of the arrays below */
-	GArray *cores;      /* struct row_core */
-	GArray *owners;     /* struct row_owner, by index */
-	GArray *machines;   /* struct row_machine */
-	GArray *tasks;      /* struct row_task */
-	GArray *vcpus;      /* struct row_vcpu, by index */
+	gboolean has_task_names; /* those tables are there */
+	GHashTable *meta;        /* char * -> char * */
+	GStringChunk *text;      /* the strings of the arrays below */
+	GArray *cores;           /* struct row_core */
+	GArray *owners;          /* struct row_owner, by index */
+	GArray *machines;        /* struct row_machine */
+	GArray *tasks;           /* struct row_task */
+	GArray *task_names;      /* struct row_task_name, by index */
+	GArray *vcpus;           /* struct row_vcpu, by index */
 };
 
 /* Sets `error` to "PATH: damaged: table TABLE: FAULT". Always returns FALSE. */

@@ -27,6 +27,9 @@ static const char *const table_names[] = { "meta",   "core",    "machine",      
 	                                   "lod",    "vcpu",    "vcpu_run",      "exit",
 	                                   "request" };
 
+/* Tables that came later: a recording of before is whole without them. */
+static const char *const later_table_names[] = { "task_name", "owner_name" };
+
 static guint32 read_u32(const guint8 *at)
 {
 	return (guint32)at[0] << 24 | (guint32)at[1] << 16 | (guint32)at[2] << 8 | at[3];
@@ -282,6 +285,48 @@ static gboolean load_owner(struct recording_reader *self, sqlite3_stmt *row)
 	return TRUE;
 }
 
+/* A time, or what stands for none. */
+static gboolean column_time(sqlite3_stmt *row, int column, gint64 none, gint64 *out)
+{
+	if (sqlite3_column_type(row, column) != SQLITE_NULL)
+		return column_in(row, column, G_MININT64 + 1, G_MAXINT64 - 1, out);
+	*out = none;
+	return TRUE;
+}
+
+static gboolean load_task_name(struct recording_reader *self, sqlite3_stmt *row)
+{
+	struct row_task_name name = { 0 };
+	gint64 number, machine, cpu, doubtful;
+
+	if (!column_in(row, 0, self->task_names->len, self->task_names->len, &number) ||
+	    !column_in(row, 1, 0, G_MAXINT32, &machine) ||
+	    !column_in(row, 2, 0, G_MAXUINT32, &name.context_id) ||
+	    !column_kept(self, row, 3, &name.name) || name.name == NULL ||
+	    !column_value(row, 4, G_MAXUINT32, &name.pid) ||
+	    !column_value(row, 5, G_MAXINT32, &cpu) ||
+	    !column_time(row, 6, G_MININT64, &name.valid_from_ns) ||
+	    !column_time(row, 7, G_MAXINT64, &name.valid_to_ns) ||
+	    name.valid_from_ns >= name.valid_to_ns || !column_in(row, 8, 0, 1, &doubtful))
+		return FALSE;
+	name.machine = (guint)machine;
+	name.cpu = (gint)cpu;
+	name.doubtful = doubtful != 0;
+	g_array_append_val(self->task_names, name);
+	return TRUE;
+}
+
+static gboolean load_owner_name(struct recording_reader *self, sqlite3_stmt *row)
+{
+	gint64 owner, name;
+
+	if (!column_in(row, 0, 0, (gint64)self->owners->len - 1, &owner) ||
+	    !column_in(row, 1, 0, (gint64)self->task_names->len - 1, &name))
+		return FALSE;
+	g_array_index(self->owners, struct row_owner, (guint)owner).task_name = (guint)name + 1;
+	return TRUE;
+}
+
 static gboolean load_vcpu(struct recording_reader *self, sqlite3_stmt *row)
 {
 	struct row_vcpu vcpu = { 0 };
@@ -315,25 +360,45 @@ static gboolean load(struct recording_reader *self, const char *table, const cha
 	return FALSE;
 }
 
-/* A view or virtual table under a table's name could run anything. */
-static gboolean tables_check(const struct recording_reader *self, GError **error)
+/* How many things bear that name, and how many of them are plain tables. A view or virtual
+ * table under a table's name could run anything. */
+static gboolean table_count(const struct recording_reader *self, const char *name, int *n_things,
+                            int *n_tables, GError **error)
 {
 	g_autoptr(sqlite3_stmt) statement = db_prepare(
 		&self->db,
-		"SELECT count(*) FROM sqlite_schema WHERE type='table' AND name=? AND sql LIKE "
-		"'CREATE TABLE%'",
+		"SELECT count(*), coalesce(sum(type='table' AND sql LIKE 'CREATE TABLE%'), 0) "
+		"FROM sqlite_schema WHERE name=?",
 		error);
 	gboolean row = FALSE;
 
 	if (statement == NULL)
 		return FALSE;
+	sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+	if (!db_next(&self->db, statement, &row, error))
+		return FALSE;
+	*n_things = sqlite3_column_int(statement, 0);
+	*n_tables = sqlite3_column_int(statement, 1);
+	return TRUE;
+}
+
+static gboolean tables_check(struct recording_reader *self, GError **error)
+{
+	int n_things, n_tables;
+
 	for (gsize i = 0; i < G_N_ELEMENTS(table_names); i++) {
-		sqlite3_bind_text(statement, 1, table_names[i], -1, SQLITE_STATIC);
-		if (!db_next(&self->db, statement, &row, error))
+		if (!table_count(self, table_names[i], &n_things, &n_tables, error))
 			return FALSE;
-		if (sqlite3_column_int(statement, 0) != 1)
+		if (n_tables != 1)
 			return reader_corrupt(self, table_names[i], "it is missing", error);
-		sqlite3_reset(statement);
+	}
+	self->has_task_names = TRUE;
+	for (gsize i = 0; i < G_N_ELEMENTS(later_table_names); i++) {
+		if (!table_count(self, later_table_names[i], &n_things, &n_tables, error))
+			return FALSE;
+		if (n_things != n_tables)
+			return reader_corrupt(self, later_table_names[i], "it is no table", error);
+		self->has_task_names = self->has_task_names && n_tables == 1;
 	}
 	return TRUE;
 }
@@ -347,6 +412,17 @@ static gboolean database_open(struct recording_reader *self, GError **error)
 	return db_exec(&self->db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;",
 	               "open the recording", error) &&
 	       tables_check(self, error);
+}
+
+static gboolean names_load(struct recording_reader *self, GError **error)
+{
+	return !self->has_task_names ||
+	       (load(self, "task_name",
+	             "SELECT task_name, machine, context_id, name, pid, cpu, valid_from_ns, "
+	             "valid_to_ns, doubtful FROM task_name ORDER BY task_name",
+	             load_task_name, error) &&
+	        load(self, "owner_name", "SELECT owner, task_name FROM owner_name", load_owner_name,
+	             error));
 }
 
 static gboolean small_tables_load(struct recording_reader *self, GError **error)
@@ -365,6 +441,7 @@ static gboolean small_tables_load(struct recording_reader *self, GError **error)
 	    !load(self, "owner",
 	          "SELECT owner, class, el, vmid, context_id FROM owner ORDER BY owner", load_owner,
 	          error) ||
+	    !names_load(self, error) ||
 	    !load(self, "vcpu", "SELECT vcpu, vmid, number, numbered FROM vcpu ORDER BY vcpu",
 	          load_vcpu, error))
 		return FALSE;
@@ -388,6 +465,7 @@ recording_reader *recording_reader_new(const char *path, GError **error)
 	self->owners = g_array_new(FALSE, FALSE, sizeof(struct row_owner));
 	self->machines = g_array_new(FALSE, FALSE, sizeof(struct row_machine));
 	self->tasks = g_array_new(FALSE, FALSE, sizeof(struct row_task));
+	self->task_names = g_array_new(FALSE, FALSE, sizeof(struct row_task_name));
 	self->vcpus = g_array_new(FALSE, FALSE, sizeof(struct row_vcpu));
 	if (!database_open(self, error) || !small_tables_load(self, error))
 		return NULL;
@@ -406,6 +484,7 @@ void recording_reader_free(recording_reader *self)
 	g_array_unref(self->owners);
 	g_array_unref(self->machines);
 	g_array_unref(self->tasks);
+	g_array_unref(self->task_names);
 	g_array_unref(self->vcpus);
 	g_free(self);
 }
@@ -455,6 +534,12 @@ const struct row_task *recording_reader_tasks(const recording_reader *self, gsiz
 {
 	*n = self->tasks->len;
 	return (const struct row_task *)(const void *)self->tasks->data;
+}
+
+const struct row_task_name *recording_reader_task_names(const recording_reader *self, gsize *n)
+{
+	*n = self->task_names->len;
+	return (const struct row_task_name *)(const void *)self->task_names->data;
 }
 
 const struct row_vcpu *recording_reader_vcpus(const recording_reader *self, gsize *n)

@@ -40,6 +40,8 @@ const struct row_core *recording_reader_cores(const recording_reader *self, gsiz
 const struct row_owner *recording_reader_owners(const recording_reader *self, gsize *n);
 const struct row_machine *recording_reader_machines(const recording_reader *self, gsize *n);
 const struct row_task *recording_reader_tasks(const recording_reader *self, gsize *n);
+/* A name's index is row_owner.task_name less 1. */
+const struct row_task_name *recording_reader_task_names(const recording_reader *self, gsize *n);
 /* By VMID and number; a vCPU's index is its number in runs and exits. */
 const struct row_vcpu *recording_reader_vcpus(const recording_reader *self, gsize *n);
 

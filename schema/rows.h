@@ -33,12 +33,13 @@ enum {
 };
 
 /* One distinct owner. el, vmid and context_id are OWNER_NO_VALUE where the trace
- * does not say. Keyed by all four members. */
+ * does not say. Keyed by all members. */
 struct row_owner {
 	enum owner_class owner_class;
 	gint el;
 	gint64 vmid;
 	gint64 context_id;
+	guint task_name; /* 1 + index of its struct row_task_name; 0 where it has none */
 };
 
 /* One core of the snapshot, in its order from 0. Strings may be NULL. */
@@ -131,6 +132,18 @@ struct row_task {
 	guint machine;
 	gint64 context_id;
 	const char *name;
+};
+
+/* What a context ID meant for a while. */
+struct row_task_name {
+	guint machine;
+	gint64 context_id;
+	const char *name;
+	gint64 pid;           /* of its process; OWNER_NO_VALUE where unsaid */
+	gint cpu;             /* the only one of its guest that it may run on; likewise */
+	gint64 valid_from_ns; /* of the window, also negative; G_MININT64: since ever */
+	gint64 valid_to_ns;   /* exclusive; G_MAXINT64: until further notice */
+	gboolean doubtful;    /* it ended at some time in this period */
 };
 
 /* How something that the trace does not say outright is known. */

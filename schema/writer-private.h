@@ -15,7 +15,9 @@ enum statement {
 	STATEMENT_CORE,
 	STATEMENT_MACHINE,
 	STATEMENT_TASK,
+	STATEMENT_TASK_NAME,
 	STATEMENT_OWNER,
+	STATEMENT_OWNER_NAME,
 	STATEMENT_SPANS,
 	STATEMENT_ACCOUNT,
 	STATEMENT_LOD,
@@ -38,6 +40,7 @@ struct recording_writer {
 	struct span_source source;            /* what hvscope_spans shows */
 	GArray *owners;                       /* struct row_owner, by index */
 	GHashTable *owner_index;              /* struct row_owner * -> index + 1 */
+	guint n_task_names;                   /* written so far */
 	GHashTable *cores;                    /* core number + 1, of core rows */
 	GHashTable *span_cores;               /* core number + 1, of cores with spans */
 	guint n_vcpus;                        /* rows of vcpu */

@@ -104,9 +104,10 @@ static gboolean request_check(struct recording_writer *self, const struct row_re
 {
 	if (row_request_is_valid(row))
 		return TRUE;
-	g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_ORDER,
-	            "%s: request %u: its times go back, or a time that was not seen is called exact",
-	            self->file.path, row->request);
+	g_set_error(
+		error, RECORDING_ERROR, RECORDING_ERROR_ORDER,
+		"%s: request %u: its times go back, or a time that was not seen is called exact",
+		self->file.path, row->request);
 	return FALSE;
 }
 

@@ -24,6 +24,8 @@ static const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_CORE] = "INSERT INTO core VALUES (?,?,?,?,?,?,?)",
 	[STATEMENT_MACHINE] = "INSERT INTO machine VALUES (?,?,?,?,?)",
 	[STATEMENT_TASK] = "INSERT INTO task VALUES (?,?,?)",
+	[STATEMENT_TASK_NAME] = "INSERT INTO task_name VALUES (?,?,?,?,?,?,?,?,?)",
+	[STATEMENT_OWNER_NAME] = "INSERT INTO owner_name VALUES (?,?)",
 	[STATEMENT_OWNER] = "INSERT INTO owner VALUES (?,?,?,?,?)",
 	[STATEMENT_SPANS] = span_vtab_insert_sql,
 	[STATEMENT_ACCOUNT] = "INSERT INTO account VALUES (?,?,?,?,?,?)",
@@ -45,6 +47,7 @@ static guint owner_hash(gconstpointer key)
 	guint hash = (guint)owner->owner_class * 31 + (guint)owner->el;
 
 	hash = hash * 1000003u + g_int64_hash(&owner->vmid);
+	hash = hash * 1000003u + owner->task_name;
 	return hash * 1000003u + g_int64_hash(&owner->context_id);
 }
 
@@ -54,7 +57,7 @@ static gboolean owner_equal(gconstpointer a, gconstpointer b)
 	const struct row_owner *y = b;
 
 	return x->owner_class == y->owner_class && x->el == y->el && x->vmid == y->vmid &&
-	       x->context_id == y->context_id;
+	       x->context_id == y->context_id && x->task_name == y->task_name;
 }
 
 static gboolean database_create(struct recording_writer *self, GError **error)
@@ -210,6 +213,34 @@ gboolean recording_writer_task(struct recording_writer *self, const struct row_t
 	bind_int(statement, 2, row->context_id);
 	bind_text(statement, 3, row->name);
 	return writer_run(self, statement, "write a task", error);
+}
+
+/* Where time has no such end it is NULL. */
+static void bind_time(sqlite3_stmt *statement, int at, gint64 time_ns)
+{
+	if (time_ns == G_MININT64 || time_ns == G_MAXINT64)
+		sqlite3_bind_null(statement, at);
+	else
+		bind_int(statement, at, time_ns);
+}
+
+gboolean recording_writer_task_name(struct recording_writer *self, const struct row_task_name *row,
+                                    GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_TASK_NAME, error);
+
+	if (statement == NULL)
+		return FALSE;
+	bind_int(statement, 1, self->n_task_names++);
+	bind_int(statement, 2, row->machine);
+	bind_int(statement, 3, row->context_id);
+	bind_text(statement, 4, row->name);
+	bind_value(statement, 5, row->pid);
+	bind_value(statement, 6, row->cpu);
+	bind_time(statement, 7, row->valid_from_ns);
+	bind_time(statement, 8, row->valid_to_ns);
+	bind_int(statement, 9, row->doubtful ? 1 : 0);
+	return writer_run(self, statement, "write a task's name", error);
 }
 
 guint recording_writer_owner(struct recording_writer *self, const struct row_owner *owner)
@@ -456,6 +487,31 @@ static gboolean owners_write(struct recording_writer *self, GError **error)
 	return TRUE;
 }
 
+static gboolean owner_names_write(struct recording_writer *self, GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_OWNER_NAME, error);
+
+	if (statement == NULL)
+		return FALSE;
+	for (guint i = 0; i < self->owners->len; i++) {
+		const guint name = g_array_index(self->owners, struct row_owner, i).task_name;
+
+		if (name == 0)
+			continue;
+		if (name > self->n_task_names) {
+			g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_ORDER,
+			            "%s: owner %u has name %u, which was never written",
+			            self->file.path, i, name - 1);
+			return FALSE;
+		}
+		bind_int(statement, 1, i);
+		bind_int(statement, 2, name - 1);
+		if (!writer_run(self, statement, "write an owner's name", error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 /* What the tables promise of each other. */
 static gboolean finish_check(struct recording_writer *self, GError **error)
 {
@@ -485,7 +541,8 @@ static gboolean finish_check(struct recording_writer *self, GError **error)
 
 gboolean recording_writer_finish(struct recording_writer *self, GError **error)
 {
-	if (!owners_write(self, error) || !finish_check(self, error))
+	if (!owners_write(self, error) || !owner_names_write(self, error) ||
+	    !finish_check(self, error))
 		return FALSE;
 	if (!db_exec(&self->db, "COMMIT", "complete the recording", error)) {
 		self->failed = TRUE;

@@ -35,6 +35,11 @@ gboolean recording_writer_machine(struct recording_writer *self, const struct ro
 gboolean recording_writer_task(struct recording_writer *self, const struct row_task *row,
                                GError **error);
 
+/* In order of machine, context ID and time; the first is index 0. Owners may name those
+ * that were written before. */
+gboolean recording_writer_task_name(struct recording_writer *self, const struct row_task_name *row,
+                                    GError **error);
+
 /* The index of this owner, the same for equal owners; the first call adds it. */
 guint recording_writer_owner(struct recording_writer *self, const struct row_owner *owner);
 

@@ -123,7 +123,9 @@ static gint owner_before(const struct row_owner *a, const struct row_owner *b)
 		return a->owner_class < b->owner_class ? -1 : 1;
 	if (a->vmid != b->vmid)
 		return a->vmid < b->vmid ? -1 : 1;
-	return (a->context_id > b->context_id) - (a->context_id < b->context_id);
+	if (a->context_id != b->context_id)
+		return a->context_id < b->context_id ? -1 : 1;
+	return (a->task_name > b->task_name) - (a->task_name < b->task_name);
 }
 
 static gint compare_owners(gconstpointer a, gconstpointer b, gpointer data)
