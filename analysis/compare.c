@@ -82,26 +82,23 @@ static void add_runs(const struct schedule_rows *rows, GHashTable *samples)
 
 static void add_requests(const struct schedule_rows *rows, GHashTable *samples)
 {
-	static const char *const stages[REQUEST_STAGES - 1] = {
-		"notify",        "backend-scheduling",  "upcall",      "wake", "service",
-		"return-notify", "frontend-scheduling", "front-upcall"
-	};
-
 	for (guint i = 0; i < rows->requests->len; i++) {
 		const struct row_request *request =
 			&g_array_index(rows->requests, struct row_request, i);
-		const gint64 *t_ns = request->t_ns;
+		struct request_stage stages[REQUEST_STAGES];
+		gint64 time_ns;
+		guint n;
 
 		if (request->censored)
 			continue;
-		for (guint k = 0; k + 1 < REQUEST_STAGES; k++) {
-			if (t_ns[k] != OWNER_NO_VALUE && t_ns[k + 1] >= t_ns[k])
-				add_value(samples, g_strdup_printf("backend.%s", stages[k]),
-				          t_ns[k + 1] - t_ns[k]);
+		n = request_stages(request, stages);
+		for (guint k = 0; k < n; k++) {
+			g_autofree char *stage = request_stage_name(stages[k].from, stages[k].to);
+
+			add_value(samples, g_strdup_printf("backend.%s", stage), stages[k].time_ns);
 		}
-		if (t_ns[0] != OWNER_NO_VALUE && t_ns[REQUEST_STAGES - 1] >= t_ns[0])
-			add_value(samples, g_strdup("backend.total"),
-			          t_ns[REQUEST_STAGES - 1] - t_ns[0]);
+		if (request_total(request, &time_ns))
+			add_value(samples, g_strdup("backend.total"), time_ns);
 	}
 }
 

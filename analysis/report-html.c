@@ -139,6 +139,80 @@ static void add_state_bars(GString *out, const struct schedule_rows *rows)
 	figures_free(figures);
 }
 
+static const char *const stage_colours[] = { "#7a5195", "#e0a526", "#bc5090", "#ef8e5b",
+	                                     "#2f7f4f", "#4a7fb5", "#8c6d31", "#c8553d" };
+
+/* One row of the stages: its part of the pair's bar, and its line of the legend below. */
+static void add_request_part(GString *out, struct figures *figures, guint row, guint part, double x,
+                             double length, guint top)
+{
+	const char *colour = stage_colours[part % G_N_ELEMENTS(stage_colours)];
+	const guint y = top + 40 + part * 18;
+
+	g_string_append_printf(out,
+	                       "<rect x='%.2f' y='%u' width='%.2f' height='20' fill='%s'/>"
+	                       "<rect x='150' y='%u' width='12' height='12' fill='%s'/>"
+	                       "<text x='168' y='%u'>%s, ",
+	                       x, top + 4, MAX(length, 0), colour, y - 10, colour, y,
+	                       figures_at(figures, row, 2)->text);
+	add_time(out, figures_at(figures, row, figures->n_columns - 1)->value);
+	g_string_append_printf(out, ", %s</text>\n", figures_at(figures, row, 3)->text);
+}
+
+/* Each pair's mean request, stage after stage; a bar as long as the longest of them. */
+static void add_request_bars(GString *out, const struct schedule_rows *rows)
+{
+	struct figures *figures = backend_stages(rows);
+	const guint n = figures_rows(figures), mean = figures->n_columns - 1;
+	const double width = PICTURE_WIDTH - 160;
+	double longest = 1, x = 150;
+	guint top = 0, part = 0, height = 0;
+
+	for (guint row = 0; row < n; row++) {
+		const gboolean is_total = strcmp(figures_at(figures, row, 2)->text, "total") == 0;
+
+		height += is_total ? 36 : 18;
+		if (is_total)
+			longest = MAX(longest, figures_at(figures, row, mean)->value);
+	}
+	g_string_append_printf(out,
+	                       "<svg viewBox='0 0 %d %u' width='%d' role='img' font-size='13' "
+	                       "font-family='sans-serif'><title>Mean requests by stage</title>\n",
+	                       PICTURE_WIDTH, height, PICTURE_WIDTH);
+	for (guint row = 0; row < n; row++) {
+		const char *stage = figures_at(figures, row, 2)->text;
+		const double length = figures_at(figures, row, mean)->value / longest * width;
+
+		if (strcmp(stage, "scheduling") == 0)
+			continue;
+		if (strcmp(stage, "total") != 0) {
+			add_request_part(out, figures, row, part++, x, MIN(length, 150 + width - x),
+			                 top);
+			x += length;
+			continue;
+		}
+		g_string_append_printf(out, "<text x='144' y='%u' text-anchor='end'>", top + 18);
+		add_escaped(out, figures_at(figures, row, 0)->text);
+		g_string_append(out, "</text>\n");
+		top += 36 + part * 18;
+		part = 0;
+		x = 150;
+	}
+	g_string_append(out, "</svg>\n");
+	figures_free(figures);
+}
+
+static void add_backend(GString *out, const struct schedule_rows *rows)
+{
+	if (rows->requests->len > 0) {
+		g_string_append(out, "<h2>Where a request spends its time</h2>\n");
+		add_request_bars(out, rows);
+	}
+	add_table(out, backend_stages(rows));
+	add_table(out, backend_pairs(rows));
+	add_table(out, backend_requests(rows));
+}
+
 /* The timeline as `export --format svg` draws it, without the XML prolog. */
 static gboolean add_timeline(GString *out, recording_reader *reader, GError **error)
 {
@@ -219,7 +293,12 @@ static const char method[] =
 	"woken is not seen, so blocked lasts until it runs. Percentiles are by count. Visits "
 	"that touch lost trace are left out of every distribution and counted as censored. An "
 	"exit's reason is the exception's type; WFI is a trap after which another vCPU ran or "
-	"the core idled.</p>\n";
+	"the core idled. Requests come from software markers, which are exact, or from the "
+	"frontend's and the backend's hypercalls and tasks, which is inferred and called so; a "
+	"stage whose name has a plus holds what could not be told apart. t0 the frontend "
+	"notifies, t1 the hypervisor wakes the backend, t2 its vCPU runs, t3 its interrupt "
+	"handler, t4 its task, t5 it answers, t6 the hypervisor wakes the frontend, t7 its vCPU "
+	"runs, t8 its handler.</p>\n";
 
 static gboolean add_body(GString *out, recording_reader *reader, const struct schedule_rows *rows,
                          const struct account *account, GError **error)
@@ -243,7 +322,7 @@ static gboolean add_body(GString *out, recording_reader *reader, const struct sc
 	add_table(out, overhead_by_core(rows));
 	add_table(out, exits_figures(rows));
 	add_table(out, latency_figures(rows));
-	add_table(out, backend_stages(rows));
+	add_backend(out, rows);
 	g_string_append(out, method);
 	add_settings(out, reader, account);
 	return TRUE;

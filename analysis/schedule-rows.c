@@ -19,11 +19,20 @@ static gboolean take_exit(const struct row_exit *row, gpointer data)
 	return TRUE;
 }
 
+static gboolean domain_is(const struct schedule_rows *self, gint64 vmid)
+{
+	const struct row_owner owner = { OWNER_GUEST, 1, vmid, OWNER_NO_VALUE };
+	g_autofree char *name = names_domain(&self->names, &owner);
+
+	return self->filter.domain == NULL || strcmp(name, self->filter.domain) == 0;
+}
+
 static gboolean take_request(const struct row_request *row, gpointer data)
 {
 	const struct schedule_rows *self = data;
 
-	if (row->t_ns[0] < self->filter.to_ns && row->t_ns[0] >= self->filter.from_ns)
+	if (request_start(row) < self->filter.to_ns && request_start(row) >= self->filter.from_ns &&
+	    (domain_is(self, row->frontend_vmid) || domain_is(self, row->backend_vmid)))
 		g_array_append_vals(self->requests, row, 1);
 	return TRUE;
 }

@@ -61,6 +61,33 @@ struct figures *overhead_by_core(const struct schedule_rows *self);
 /* One row a vCPU and kind of latency. */
 struct figures *latency_figures(const struct schedule_rows *self);
 
-/* One row a frontend, backend and stage; one row a request. */
+/* One row a frontend, backend and stage, then its waits for a processor and the total; one row
+ * a frontend and backend; one row a request. */
 struct figures *backend_stages(const struct schedule_rows *self);
+struct figures *backend_pairs(const struct schedule_rows *self);
 struct figures *backend_requests(const struct schedule_rows *self);
+
+/* What lies between two of a request's times that were seen, with none seen between them. */
+struct request_stage {
+	guint from, to; /* t<from>, t<to> */
+	gint64 time_ns;
+	gboolean exact; /* both ends are */
+};
+
+/* The stages of a request, in order; they sum to what was seen of it. Returns how many;
+ * `stages` has room for REQUEST_STAGES. */
+guint request_stages(const struct row_request *request, struct request_stage *stages);
+
+/* "service"; "notify+backend-scheduling" where what lies between them was not seen. Free the
+ * result. */
+char *request_stage_name(guint from, guint to);
+
+/* The first of its times that was seen. */
+gint64 request_start(const struct row_request *request);
+
+/* t8 - t0. FALSE where one of them was not seen. */
+gboolean request_total(const struct row_request *request, gint64 *total_ns);
+
+/* How long vCPUs and the backend's task waited for a processor: (t2-t1)+(t4-t3)+(t7-t6), each
+ * from the time before it where t1, t3 or t6 was not seen. FALSE where more is missing. */
+gboolean request_scheduling(const struct row_request *request, gint64 *scheduling_ns);

@@ -10,8 +10,8 @@ typedef struct figures *(*make_figures_fn)(const struct schedule_rows *rows);
 static const struct schedule_report {
 	const char *name;
 	const char *about;
-	make_figures_fn tables[3];
-	guint limits[2]; /* rows shown as text */
+	make_figures_fn tables[4]; /* NULL ends them */
+	guint limits[3];           /* rows shown as text */
 } schedule_reports[] = {
 	{ "sched",
 	  "Which vCPU ran when and where, and how long each waited.",
@@ -31,8 +31,8 @@ static const struct schedule_report {
 	  { G_MAXUINT } },
 	{ "backend",
 	  "Requests between a frontend and its backend, stage by stage.",
-	  { backend_stages, backend_requests },
-	  { G_MAXUINT, 20 } },
+	  { backend_stages, backend_pairs, backend_requests },
+	  { G_MAXUINT, G_MAXUINT, 20 } },
 };
 
 struct schedule_options {
@@ -74,13 +74,20 @@ static const struct schedule_report *find_report(const char *name)
 
 static void print_censored(const struct schedule_rows *rows)
 {
-	guint n = 0;
+	guint n = 0, n_requests = 0;
 
 	for (guint i = 0; i < rows->exits->len; i++)
 		n += g_array_index(rows->exits, struct row_exit, i).censored != FALSE;
 	if (n > 0)
 		g_print("Censored: %u exit%s whose end was not seen, left out of the spreads.\n", n,
 		        n == 1 ? "" : "s");
+	for (guint i = 0; i < rows->requests->len; i++)
+		n_requests +=
+			g_array_index(rows->requests, struct row_request, i).censored != FALSE;
+	if (n_requests > 0)
+		g_print("Censored: %u request%s that lost trace or an end of the window "
+		        "touches.\n",
+		        n_requests, n_requests == 1 ? "" : "s");
 }
 
 static void print_text(const struct schedule_report *report, const struct schedule_rows *rows)

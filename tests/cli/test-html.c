@@ -42,10 +42,16 @@ static void teardown(struct fixture *self, gconstpointer data)
 
 static void test_content(struct fixture *self, gconstpointer data)
 {
-	static const char *const wanted[] = {
-		"<svg",          "linux1/1",     "Method and limits", "Capture settings",
-		"wake-to-guest", "@media print", "name='viewport'",   "</html>"
-	};
+	static const char *const wanted[] = { "<svg",
+		                              "linux1/1",
+		                              "Method and limits",
+		                              "Capture settings",
+		                              "wake-to-guest",
+		                              "Where a request spends its time",
+		                              "service, ",
+		                              "@media print",
+		                              "name='viewport'",
+		                              "</html>" };
 	static const char *const unwanted[] = { "<script", "<link", "src=", "@import", "url(http" };
 	g_autofree char *text = NULL;
 

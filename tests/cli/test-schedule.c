@@ -65,6 +65,53 @@ static void test_reports_json(struct fixture *self, gconstpointer data)
 	}
 }
 
+static gint64 member(JsonArray *rows, guint i, const char *name)
+{
+	return json_object_get_int_member(json_array_get_object_element(rows, i), name);
+}
+
+/* The sample's frontend marks its requests: what the tables say of them fits together. */
+static void test_backend(struct fixture *self, gconstpointer data)
+{
+	g_autoptr(JsonObject) report = NULL;
+	JsonArray *rows, *pairs, *requests;
+	gint64 stages_ns = 0, total_ns = 0, spikes = 0;
+	struct cli_run run;
+
+	(void)data;
+	cli_run(&run, "report", "backend", "--json", "--threshold", "1ms", self->sample, NULL);
+	g_assert_cmpint(run.code, ==, 0);
+	report = cli_run_json(&run);
+	cli_run_clear(&run);
+	rows = json_object_get_array_member(report, "rows");
+	pairs = json_object_get_array_member(report, "pairs");
+	requests = json_object_get_array_member(report, "requests");
+	g_assert_cmpuint(json_array_get_length(pairs), ==, 1);
+	g_assert_cmpint(member(pairs, 0, "requests"), ==, json_array_get_length(requests));
+	g_assert_cmpint(member(pairs, 0, "requests"), >=, 39);
+	g_assert_cmpint(member(pairs, 0, "exact"), ==, member(pairs, 0, "requests"));
+	for (guint i = 0; i < json_array_get_length(requests); i++) {
+		JsonObject *request = json_array_get_object_element(requests, i);
+
+		if (json_object_get_int_member(request, "censored") == 0) {
+			total_ns += json_object_get_int_member(request, "total_ns");
+			spikes += json_object_get_int_member(request, "total_ns") > 1000000;
+		}
+	}
+	g_assert_cmpint(member(pairs, 0, "spikes"), ==, spikes);
+	for (guint i = 0; i < json_array_get_length(rows); i++) {
+		JsonObject *row = json_array_get_object_element(rows, i);
+		const double sum_ns = json_object_get_double_member(row, "mean_ns") *
+		                      (double)json_object_get_int_member(row, "count");
+		const char *stage = json_object_get_string_member(row, "stage");
+
+		g_assert_cmpstr(json_object_get_string_member(row, "known"), ==, "exact");
+		if (strcmp(stage, "total") != 0 && strcmp(stage, "scheduling") != 0)
+			stages_ns += (gint64)(sum_ns + 0.5);
+	}
+	g_assert_cmpint(ABS(stages_ns - total_ns), <=, json_array_get_length(rows));
+}
+
 static void expect(int status, const char *wanted, struct cli_run *run)
 {
 	g_assert_cmpint(run->code, ==, status);
@@ -87,6 +134,22 @@ static void test_filters(struct fixture *self, gconstpointer data)
 	expect(1, "no domain 'nobody'", &run);
 	cli_run(&run, "report", "exits", "--from", "soon", self->sample, NULL);
 	expect(2, "1.5ms", &run);
+}
+
+static void test_backend_text(struct fixture *self, gconstpointer data)
+{
+	struct cli_run run;
+
+	(void)data;
+	cli_run(&run, "report", "backend", "--csv", "--domain", "back", self->sample, NULL);
+	expect(0, "front,back,service,exact,", &run);
+	cli_run(&run, "report", "backend", "--domain", "linux1", self->sample, NULL);
+	expect(0, "Requests: how long after t0 each time was: none", &run);
+	cli_run(&run, "query", "--csv", self->sample,
+	        "SELECT count(*) AS n FROM v_request WHERE known <> 'exact' OR total_ns <> "
+	        "t8_ns - t0_ns OR missing <> 't1 t3 t6'",
+	        NULL);
+	expect(0, "n\n0\n", &run);
 }
 
 static void test_query(struct fixture *self, gconstpointer data)
@@ -134,6 +197,9 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/cli/schedule/json", struct fixture, NULL, setup, test_reports_json, teardown);
 	g_test_add("/cli/schedule/filters", struct fixture, NULL, setup, test_filters, teardown);
+	g_test_add("/cli/schedule/backend", struct fixture, NULL, setup, test_backend, teardown);
+	g_test_add("/cli/schedule/backend-text", struct fixture, NULL, setup, test_backend_text,
+	           teardown);
 	g_test_add("/cli/schedule/query", struct fixture, NULL, setup, test_query, teardown);
 	g_test_add("/cli/schedule/compare", struct fixture, NULL, setup, test_compare, teardown);
 	return g_test_run();
