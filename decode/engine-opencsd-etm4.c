@@ -36,6 +36,11 @@ struct engine_etm4 {
 	gboolean counts_cycles;     /* ... and the last trace info said so */
 	gboolean whole_context_due; /* a trace info came, no context since */
 	guint64 timestamp;          /* the last one; 0 from a trace info on */
+
+	struct engine_flow flow; /* .range NULL: packets only */
+	guint el;                /* of the ranges that come */
+	guint64 packet_p0;       /* P0 elements before the packet being decoded */
+	guint packet_ranges;     /* its ranges so far */
 };
 
 static void etm4_emit(struct engine_etm4 *self, struct trace_event *event, guint64 offset)
@@ -277,6 +282,8 @@ static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation, ocs
 	if (operation != OCSD_OP_DATA || packet == NULL)
 		return;
 	offset = opencsd_tree_offset(&self->tree, index);
+	self->packet_p0 = self->p0;
+	self->packet_ranges = 0;
 	self->packet_end = opencsd_tree_position(&self->tree, index) + n_bytes;
 	self->packet_was_async = packet->type == ETM4_PKT_I_ASYNC;
 	bad = bad_packet(self, packet);
@@ -299,6 +306,41 @@ static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation, ocs
 	} else if (self->state == STATE_SYNC) {
 		etm4_synced_packet(self, packet, offset);
 	}
+}
+
+/* OpenCSD's full decoder, which is given each packet after the monitor. */
+static ocsd_datapath_resp_t etm4_element(const void *user_data, const ocsd_trc_index_t index,
+                                         const uint8_t trace_id,
+                                         const ocsd_generic_trace_elem *element)
+{
+	struct engine_etm4 *self = (struct engine_etm4 *)(gpointer)user_data;
+
+	(void)trace_id;
+	if (element->elem_type == OCSD_GEN_TRC_ELEM_PE_CONTEXT) {
+		self->el = element->context.el_valid ? (guint)element->context.exception_level : 0;
+	} else if (element->elem_type == OCSD_GEN_TRC_ELEM_INSTR_RANGE &&
+	           self->state == STATE_SYNC) {
+		const struct engine_range range = {
+			.begin_va = element->st_addr,
+			.end_va = element->en_addr,
+			.el = self->el,
+			.p0 = MIN(self->packet_p0 + self->packet_ranges, self->p0),
+			.offset = opencsd_tree_offset(&self->tree, index),
+		};
+
+		self->packet_ranges++;
+		self->flow.range(&range, self->user_data);
+	}
+	return OCSD_RESP_CONT;
+}
+
+static uint32_t etm4_read(const void *user_data, const ocsd_vaddr_t address,
+                          const ocsd_mem_space_acc_t space, const uint32_t n_bytes, uint8_t *bytes)
+{
+	struct engine_etm4 *self = (struct engine_etm4 *)(gpointer)user_data;
+
+	(void)space;
+	return self->flow.read(address, bytes, n_bytes, self->user_data);
 }
 
 static gboolean etm4_feed(struct engine_etm4 *self, const guint8 *bytes, const guint64 *offsets,
@@ -391,7 +433,8 @@ static guint32 device_reg(const struct snapshot_device *device, const char *name
 }
 
 struct engine *engine_opencsd_etm4_new(const struct snapshot_device *device, trace_event_fn emit,
-                                       gpointer user_data, GError **error)
+                                       const struct engine_flow *flow, gpointer user_data,
+                                       GError **error)
 {
 	static const struct engine_class class = { etm4_push, etm4_barrier, etm4_end, etm4_free };
 	g_autofree struct engine_etm4 *self = g_new0(struct engine_etm4, 1);
@@ -415,9 +458,17 @@ struct engine *engine_opencsd_etm4_new(const struct snapshot_device *device, tra
 	self->emit = emit;
 	self->may_count_cycles = (config.reg_configr & CONFIG_CYCLES) != 0;
 	self->user_data = user_data;
-	if (!opencsd_tree_init(&self->tree, OCSD_BUILTIN_DCD_ETMV4I, 0, &config, etm4_packet, self,
-	                       error))
+	if (!opencsd_tree_init(&self->tree, OCSD_BUILTIN_DCD_ETMV4I,
+	                       flow != NULL ? OCSD_CREATE_FLG_FULL_DECODER : 0, &config,
+	                       etm4_packet, self, error))
 		return NULL;
+	if (flow != NULL) {
+		self->flow = *flow;
+		if (!opencsd_tree_decode(&self->tree, etm4_read, etm4_element, self, error)) {
+			opencsd_tree_deinit(&self->tree);
+			return NULL;
+		}
+	}
 	return &((struct engine_etm4 *)g_steal_pointer(&self))->base;
 }
 

@@ -9,8 +9,10 @@
 
 #include "decode/engine.h"
 
+/* With `flow` (NULL: none) also what EL2 executed, by OpenCSD's full decoder. */
 struct engine *engine_opencsd_etm4_new(const struct snapshot_device *device, trace_event_fn emit,
-                                       gpointer user_data, GError **error);
+                                       const struct engine_flow *flow, gpointer user_data,
+                                       GError **error);
 
 /* See engine_why_not(). */
 char *engine_opencsd_etm4_why_not(const struct snapshot_device *device);

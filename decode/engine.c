@@ -42,5 +42,13 @@ struct engine *engine_opencsd_new(const struct snapshot_source *source, trace_ev
 	if (source->protocol == SNAPSHOT_PROTOCOL_STM)
 		return engine_opencsd_stm_new(source->device, emit, user_data, error);
 	g_return_val_if_fail(source->protocol == SNAPSHOT_PROTOCOL_ETM4, NULL);
-	return engine_opencsd_etm4_new(source->device, emit, user_data, error);
+	return engine_opencsd_etm4_new(source->device, emit, NULL, user_data, error);
+}
+
+struct engine *engine_opencsd_flow_new(const struct snapshot_source *source, trace_event_fn emit,
+                                       const struct engine_flow *flow, gpointer user_data,
+                                       GError **error)
+{
+	g_return_val_if_fail(source->protocol == SNAPSHOT_PROTOCOL_ETM4, NULL);
+	return engine_opencsd_etm4_new(source->device, emit, flow, user_data, error);
 }

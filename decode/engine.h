@@ -49,3 +49,24 @@ char *engine_why_not(const struct snapshot_source *source);
  * engine_why_not() says nothing against. Events go to `emit`. */
 struct engine *engine_opencsd_new(const struct snapshot_source *source, trace_event_fn emit,
                                   gpointer user_data, GError **error);
+
+/* Instructions that the hypervisor executed one after the other. */
+struct engine_range {
+	guint64 begin_va, end_va; /* begin inclusive, end exclusive */
+	guint el;
+	guint64 p0;     /* P0 elements before it */
+	guint64 offset; /* of the packet, in the formatted trace */
+};
+
+struct engine_flow {
+	/* Copies EL2's code at an address; how many bytes of it are known. */
+	guint32 (*read)(guint64 address_va, guint8 *bytes, guint32 n_bytes, gpointer user_data);
+	/* Called between the events, in order. The range is valid during the call only. */
+	void (*range)(const struct engine_range *range, gpointer user_data);
+};
+
+/* The same for an ETMv4, by OpenCSD's full decoder: `flow` is told what EL2 executed as well.
+ * Slower, and more easily put off by bad trace: events of engine_opencsd_new() go before. */
+struct engine *engine_opencsd_flow_new(const struct snapshot_source *source, trace_event_fn emit,
+                                       const struct engine_flow *flow, gpointer user_data,
+                                       GError **error);

@@ -20,6 +20,7 @@ void exit_list_init(struct exit_list *self)
 	self->pieces = g_array_new(FALSE, TRUE, sizeof(struct guest_piece));
 	self->visits = g_array_new(FALSE, TRUE, sizeof(struct hypervisor_visit));
 	self->contexts = g_array_new(FALSE, FALSE, sizeof(guint32));
+	self->calls = g_array_new(FALSE, FALSE, sizeof(struct visit_call));
 }
 
 void exit_list_deinit(struct exit_list *self)
@@ -27,9 +28,31 @@ void exit_list_deinit(struct exit_list *self)
 	g_array_unref(self->pieces);
 	g_array_unref(self->visits);
 	g_array_unref(self->contexts);
+	g_array_unref(self->calls);
 }
 
-enum exit_reason exit_reason_of(gint type, gboolean descheduled)
+enum exit_instruction exit_instruction_of(guint32 word)
+{
+	static const struct {
+		guint32 mask, value;
+		enum exit_instruction instruction;
+	} known[] = {
+		{ 0xffe0001f, 0xd4000002, INSTRUCTION_HVC },
+		{ 0xffe0001f, 0xd4000003, INSTRUCTION_SMC },
+		{ 0xffffffff, 0xd503207f, INSTRUCTION_WFI },
+		{ 0xffffffff, 0xd503205f, INSTRUCTION_WFE },
+		{ 0xffd00000, 0xd5100000, INSTRUCTION_SYSREG }, /* MSR (register), MRS */
+		{ 0xffd80000, 0xd5080000, INSTRUCTION_SYSREG }, /* SYS, SYSL: DC, TLBI, .. */
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
+		if ((word & known[i].mask) == known[i].value)
+			return known[i].instruction;
+	}
+	return INSTRUCTION_OTHER;
+}
+
+enum exit_reason exit_reason_of(gint type, enum exit_instruction instruction, gboolean descheduled)
 {
 	switch (type) {
 	case OWNER_NO_VALUE:
@@ -37,6 +60,9 @@ enum exit_reason exit_reason_of(gint type, gboolean descheduled)
 	case TYPE_CALL:
 		return EXIT_CALL;
 	case TYPE_TRAP:
+		if (instruction != INSTRUCTION_UNKNOWN)
+			descheduled =
+				instruction == INSTRUCTION_WFI || instruction == INSTRUCTION_WFE;
 		return descheduled ? EXIT_WFI : EXIT_TRAP;
 	case TYPE_SERROR:
 		return EXIT_SERROR;
@@ -61,10 +87,10 @@ struct walk {
 	struct exit_list *list;
 	const struct decode_source *source;
 	guint core;
-	guint exception, entry; /* the next ones of the source */
-	gint piece;             /* open, or PIECE_NONE */
-	gint visit;             /* open, or PIECE_NONE */
-	gint64 since_idle_ns;   /* EL2 time of the open visit since its last halt */
+	guint exception, entry, call; /* the next ones of the source */
+	gint piece;                   /* open, or PIECE_NONE */
+	gint visit;                   /* open, or PIECE_NONE */
+	gint64 since_idle_ns;         /* EL2 time of the open visit since its last halt */
 };
 
 static struct guest_piece *piece_at(struct walk *self)
@@ -218,6 +244,7 @@ static void visit_open(struct walk *self, const struct lane_span *span,
 		.wake_ns = OWNER_NO_VALUE,
 		.injection_ns = OWNER_NO_VALUE,
 		.trace_offset = span->begin_offset,
+		.first_call = self->list->calls->len,
 	};
 
 	piece->left = TRUE;
@@ -233,6 +260,26 @@ static void visit_open(struct walk *self, const struct lane_span *span,
 	self->piece = PIECE_NONE;
 	self->since_idle_ns = 0;
 	g_array_append_val(self->list->visits, visit);
+}
+
+/* The open visit's calls up to the end of `segment`; those before it are nobody's. */
+static void visit_add_calls(struct walk *self, const struct owner_segment *segment)
+{
+	const GArray *calls = self->source->calls;
+
+	for (; self->call < calls->len; self->call++) {
+		const struct hypervisor_call *call =
+			&g_array_index(calls, struct hypervisor_call, self->call);
+		struct visit_call added = { .function = call->function };
+
+		if (call->position.sequence > segment->end.sequence)
+			return;
+		if (call->position.sequence < segment->begin.sequence)
+			continue;
+		added.time_ns = timebase_at(&self->source->timebase, &call->position).time_ns;
+		visit_at(self)->n_calls++;
+		g_array_append_val(self->list->calls, added);
+	}
 }
 
 static void visit_add(struct walk *self, const struct lane_span *span)
@@ -301,8 +348,10 @@ static void walk_span(struct walk *self, const struct lane_span *span)
 		}
 		if (self->piece != PIECE_NONE)
 			visit_open(self, span, segment);
-		if (self->visit != PIECE_NONE)
+		if (self->visit != PIECE_NONE) {
 			visit_add(self, span);
+			visit_add_calls(self, segment);
+		}
 	} else if (owner_class != OWNER_SECURE) {
 		walk_break(self);
 	}

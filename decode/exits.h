@@ -54,12 +54,20 @@ struct hypervisor_visit {
 	gint64 injection_ns; /* from its start to the guest's own interrupt vector, where the
 	                      * entry took one at once; OWNER_NO_VALUE else */
 	guint64 trace_offset;
+	guint first_call, n_calls; /* of the list's calls */
+};
+
+/* The hypervisor entered a function that means something (hypervisor-image.h). */
+struct visit_call {
+	gint64 time_ns;
+	guint function; /* index in the image */
 };
 
 struct exit_list {
 	GArray *pieces;   /* struct guest_piece, in order of time */
 	GArray *visits;   /* struct hypervisor_visit, in order of time */
 	GArray *contexts; /* guint32 */
+	GArray *calls;    /* struct visit_call, those of each visit together and in order */
 };
 
 void exit_list_init(struct exit_list *self);
@@ -69,6 +77,10 @@ void exit_list_deinit(struct exit_list *self);
 void exit_list_add_core(struct exit_list *self, guint core, const struct decode_source *source,
                         const GArray *lane);
 
-/* What an exit was for, by its ETMv4 exception type. A trap after which the vCPU was not
- * resumed, or the core idled, is called WFI where `descheduled`. */
-enum exit_reason exit_reason_of(gint type, gboolean descheduled);
+/* What an exit was for, by its ETMv4 exception type. A trap is a WFI (or WFE) where the
+ * instruction is known to be one; where none is known, if `descheduled`: the vCPU was not
+ * resumed, or the core idled. */
+enum exit_reason exit_reason_of(gint type, enum exit_instruction instruction, gboolean descheduled);
+
+/* Which kind of instruction a word is, as far as exits go (Arm DDI 0487, C4.1). */
+enum exit_instruction exit_instruction_of(guint32 word);

@@ -25,8 +25,9 @@ static gboolean create_processor(struct opencsd_tree *self, const char *decoder,
 		void *data;
 	} callback = { .function = monitor };
 
-	code = ocsd_dt_create_decoder(self->handle, decoder, OCSD_CREATE_FLG_PACKET_PROC | flags,
-	                              config, &trace_id);
+	if ((flags & OCSD_CREATE_FLG_FULL_DECODER) == 0)
+		flags |= OCSD_CREATE_FLG_PACKET_PROC;
+	code = ocsd_dt_create_decoder(self->handle, decoder, flags, config, &trace_id);
 	if (code != OCSD_OK)
 		return set_error(error, "creating the packet processor", (int)code);
 	code = ocsd_dt_attach_packet_callback(self->handle, trace_id, OCSD_C_API_CB_PKT_MON,
@@ -59,6 +60,20 @@ gboolean opencsd_tree_init(struct opencsd_tree *self, const char *decoder, int f
 	}
 	g_mutex_unlock(&library_lock);
 	return done;
+}
+
+gboolean opencsd_tree_decode(struct opencsd_tree *self, Fn_MemAcc_CB read, FnTraceElemIn element,
+                             gpointer user_data, GError **error)
+{
+	ocsd_err_t code;
+
+	g_mutex_lock(&library_lock);
+	code = ocsd_dt_add_callback_mem_acc(self->handle, 0, G_MAXUINT64, OCSD_MEM_SPACE_EL2, read,
+	                                    user_data);
+	if (code == OCSD_OK)
+		code = ocsd_dt_set_gen_elem_outfn(self->handle, element, user_data);
+	g_mutex_unlock(&library_lock);
+	return code == OCSD_OK || set_error(error, "setting up the full decode", (int)code);
 }
 
 void opencsd_tree_deinit(struct opencsd_tree *self)

@@ -1,7 +1,7 @@
 /* opencsd-tree.h: one OpenCSD packet processor for one source
  *
- * Wraps a decode tree of OpenCSD's C API that holds a single packet processor
- * (no full decoder) and takes unformatted bytes. One tree per trace ID: facts on
+ * Wraps a decode tree of OpenCSD's C API that holds a single packet processor (and the full
+ * decoder behind it where asked for) and takes unformatted bytes. One tree per trace ID: facts on
  * OpenCSD 1.3.3 in docs/internals/decode.md say why. Creation and destruction are
  * serialised here, as the library's maps are global; feeding needs no lock.
  */
@@ -22,11 +22,16 @@ struct opencsd_tree {
 	guint64 recent[OPENCSD_RECENT_OFFSETS];
 };
 
-/* `decoder` is OCSD_BUILTIN_DCD_*, `config` its configuration; `monitor` is called
- * for each packet with its first byte's index, length and bytes. */
+/* `decoder` is OCSD_BUILTIN_DCD_*, `flags` OCSD_CREATE_FLG_*, `config` its configuration; `monitor`
+ * is called for each packet with its first byte's index, length and bytes. */
 gboolean opencsd_tree_init(struct opencsd_tree *self, const char *decoder, int flags,
                            const void *config, FnDefPktDataMon monitor, gpointer user_data,
                            GError **error);
+
+/* For a tree of OCSD_CREATE_FLG_FULL_DECODER, before it is fed: EL2's code is what `read`
+ * says, that of other levels is not known; `element` is called for what was decoded. */
+gboolean opencsd_tree_decode(struct opencsd_tree *self, Fn_MemAcc_CB read, FnTraceElemIn element,
+                             gpointer user_data, GError **error);
 void opencsd_tree_deinit(struct opencsd_tree *self);
 
 /* Feeds n bytes; n <= OPENCSD_RECENT_OFFSETS / 2. */

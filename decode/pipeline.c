@@ -2,6 +2,7 @@
 
 #include "decode/decode-error.h"
 #include "decode/engine.h"
+#include "decode/hypervisor-flow.h"
 #include "decode/recording.h"
 
 enum {
@@ -20,6 +21,7 @@ struct reading_state {
 
 struct source_job {
 	struct decode_source *source;
+	const struct hypervisor_image *image; /* NULL: its functions are not known */
 	struct reading_state *state;
 	GError *error;
 };
@@ -42,6 +44,8 @@ static void run_job(gpointer data, gpointer user_data)
 	(void)user_data;
 	if (!decode_source_run(job->source, count_progress, state, &job->error))
 		g_atomic_int_set(&state->cancelled, TRUE);
+	else if (job->image != NULL && job->source->source->core >= 0)
+		hypervisor_flow_run(job->source, job->image);
 	g_mutex_lock(&state->lock);
 	state->running--;
 	g_cond_signal(&state->changed);
@@ -107,14 +111,17 @@ static gboolean run_sources(const struct decode_result *result,
 	const guint jobs = options->jobs > 0 ? options->jobs : g_get_num_processors();
 	g_autofree struct source_job *work = g_new0(struct source_job, n);
 	struct reading_state state = { .running = n };
+	const struct hypervisor_image *image = NULL;
 	GThreadPool *pool;
 	GError *failure;
 
+	if (hypervisor_image_has_functions(result->image))
+		image = result->image;
 	g_mutex_init(&state.lock);
 	g_cond_init(&state.changed);
 	pool = g_thread_pool_new(run_job, NULL, (gint)MIN(jobs, 64), FALSE, NULL);
 	for (guint i = 0; i < n; i++) {
-		work[i] = (struct source_job) { result->sources->pdata[i], &state, NULL };
+		work[i] = (struct source_job) { result->sources->pdata[i], image, &state, NULL };
 		g_thread_pool_push(pool, &work[i], NULL);
 	}
 	wait_for_jobs(&state, options, bytes_to_read(result));
@@ -278,6 +285,9 @@ static gboolean decode_snapshot(struct decode_result *result, const char *record
 
 	if (!choose_sources(result, error))
 		return FALSE;
+	result->image = hypervisor_image_new(result->snapshot, result->system, error);
+	if (result->image == NULL)
+		return FALSE;
 	/* Before the work: a path that cannot be written must not cost it. */
 	writer = recording_writer_new(recording_path, error);
 	if (writer == NULL)
@@ -305,5 +315,6 @@ gboolean decode_capture(const char *capture_path, const char *recording_path,
 	g_ptr_array_unref(result.sources);
 	g_array_unref(result.refusals);
 	g_free(result.identity);
+	hypervisor_image_free(result.image);
 	return done;
 }

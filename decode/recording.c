@@ -271,11 +271,15 @@ static gboolean write_schedule(const struct decode_result *self, const struct wi
                                struct guests *guests, struct recording_writer *writer,
                                GError **error)
 {
+	const struct schedule_given given = { self->system, self->image };
 	struct schedule schedule;
 	gboolean done = TRUE;
 
-	schedule_init(&schedule, &guests->exits, self->system, window->begin_ns,
+	schedule_init(&schedule, &guests->exits, &given, window->begin_ns,
 	              window->end_ns - window->begin_ns);
+	for (guint i = 0; done && i < schedule.functions->len; i++)
+		done = recording_writer_function(
+			writer, &g_array_index(schedule.functions, struct row_function, i), error);
 	for (guint i = 0; done && i < schedule.vcpus->len; i++)
 		done = recording_writer_vcpu(
 			writer, &g_array_index(schedule.vcpus, struct row_vcpu, i), error);
@@ -285,6 +289,10 @@ static gboolean write_schedule(const struct decode_result *self, const struct wi
 	for (guint i = 0; done && i < schedule.exits->len; i++)
 		done = recording_writer_exit(
 			writer, &g_array_index(schedule.exits, struct row_exit, i), error);
+	for (guint i = 0; done && i < schedule.calls->len; i++)
+		done = recording_writer_hypervisor_call(
+			writer, &g_array_index(schedule.calls, struct row_hypervisor_call, i),
+			error);
 	done = done && write_requests(self, window, &guests->requests, &schedule, writer, error);
 	schedule_deinit(&schedule);
 	return done;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/system-file.h"
+#include "decode/hypervisor-image.h"
 #include "decode/source.h"
 #include "schema/writer.h"
 
@@ -23,6 +24,7 @@ struct decode_result {
 	struct timebase_config time;
 	const char *timestamp_hz_source; /* "system-file", "capture" or "assumed" */
 	char *identity;                  /* SHA-256 of the capture */
+	struct hypervisor_image *image;
 };
 
 gboolean decode_result_write(const struct decode_result *self, struct recording_writer *writer,

@@ -1,7 +1,10 @@
-#include "decode/schedule.h"
+#include "decode/schedule-wakes.h"
 
 enum {
-	TYPE_INST_FAULT = 11, /* ETMv4 exception types from here on: the vCPU had more to do */
+	TYPE_CALL = 2, /* ETMv4 exception types */
+	TYPE_TRAP = 3,
+	TYPE_INST_FAULT = 11, /* from here on: the vCPU had more to do */
+	WORD_BYTES = 4
 };
 
 /* What one domain's vCPUs are called in the recording. */
@@ -15,9 +18,11 @@ struct domain {
 struct maker {
 	struct schedule *out;
 	const struct exit_list *list;
+	const struct schedule_given *given;
 	struct identity *identities; /* one a piece */
 	GArray *domains;             /* struct domain, by VMID */
 	gint64 origin_ns, window_ns;
+	GHashTable *function_index; /* name -> the row's number + 1 */
 };
 
 static const struct guest_piece *piece_at(const struct maker *self, gint i)
@@ -66,8 +71,9 @@ static void find_domains(struct maker *self)
 	g_array_sort(self->domains, compare_domains);
 }
 
-static void tell_apart(struct maker *self, const struct system_file *system)
+static void tell_apart(struct maker *self)
 {
+	const struct system_file *system = self->given->system;
 	const gboolean pinned = system != NULL && g_strcmp0(system->scheduler, "null") == 0;
 
 	for (guint i = 0; i < self->domains->len; i++) {
@@ -173,6 +179,67 @@ static void judge_end(const struct maker *self, const struct hypervisor_visit *v
 	}
 }
 
+/* The instruction of the guest that an exit was for: an executed call returns behind itself,
+ * what was trapped returns to itself. */
+static enum exit_instruction instruction_of(const struct maker *self,
+                                            const struct guest_piece *piece)
+{
+	const guint64 back = piece->type == TYPE_CALL ? WORD_BYTES : 0;
+	guint32 word;
+
+	if (!piece->left || !piece->has_return_address ||
+	    (piece->type != TYPE_CALL && piece->type != TYPE_TRAP) ||
+	    !hypervisor_image_guest_word(self->given->image, piece->vmid,
+	                                 piece->return_address_va - back, &word))
+		return INSTRUCTION_UNKNOWN;
+	return exit_instruction_of(word);
+}
+
+/* The row's number of one of the image's functions. */
+static guint function_of(const struct maker *self, guint function)
+{
+	static const char *const roles[] = { NULL,     "handler", "interrupt", "wake",
+		                             "notify", "inject",  "switch" };
+	const struct hypervisor_function *known =
+		hypervisor_image_function(self->given->image, function);
+	const struct row_function row = { self->out->functions->len, known->name,
+		                          roles[known->role] };
+	const guint found =
+		GPOINTER_TO_UINT(g_hash_table_lookup(self->function_index, known->name));
+
+	if (found > 0)
+		return found - 1;
+	g_array_append_val(self->out->functions, row);
+	g_hash_table_insert(self->function_index, (gpointer)known->name,
+	                    GUINT_TO_POINTER(row.function + 1));
+	return row.function;
+}
+
+/* What the hypervisor went through on the visit; the first handler is the exit's. Interrupts
+ * say what an exit was for only where it was one. */
+static void add_calls(const struct maker *self, const struct hypervisor_visit *visit,
+                      struct row_exit *row)
+{
+	const enum function_role role =
+		row->reason == EXIT_IRQ || row->reason == EXIT_FIQ ? ROLE_INTERRUPT : ROLE_HANDLER;
+
+	for (guint i = 0; i < visit->n_calls; i++) {
+		const struct visit_call *call =
+			&g_array_index(self->list->calls, struct visit_call, visit->first_call + i);
+		const struct row_hypervisor_call added = {
+			.core = visit->core,
+			.time_ns = CLAMP(call->time_ns - self->origin_ns, 0, self->window_ns),
+			.function = function_of(self, call->function),
+			.vcpu = row->vcpu,
+		};
+
+		if (row->handler == 0 &&
+		    hypervisor_image_function(self->given->image, call->function)->role == role)
+			row->handler = added.function + 1;
+		g_array_append_val(self->out->calls, added);
+	}
+}
+
 static void make_exit(const struct maker *self, const struct hypervisor_visit *visit)
 {
 	const struct guest_piece *from = piece_at(self, visit->from);
@@ -203,8 +270,10 @@ static void make_exit(const struct maker *self, const struct hypervisor_visit *v
 		row.has_resume_address = to->has_address;
 		row.resume_address_va = to->entry_address_va;
 	}
-	row.reason = exit_reason_of(from->type,
+	row.instruction = instruction_of(self, from);
+	row.reason = exit_reason_of(from->type, row.instruction,
 	                            row.ended == EXIT_ENDED_OTHER || row.ended == EXIT_ENDED_IDLE);
+	add_calls(self, visit, &row);
 	judge_end(self, visit, &row);
 	g_array_append_val(self->out->exits, row);
 }
@@ -315,21 +384,26 @@ static void add_runs(const struct maker *self)
 }
 
 void schedule_init(struct schedule *self, const struct exit_list *list,
-                   const struct system_file *system, gint64 origin_ns, gint64 window_ns)
+                   const struct schedule_given *given, gint64 origin_ns, gint64 window_ns)
 {
 	g_autofree struct identity *identities = g_new0(struct identity, list->pieces->len);
 	g_autoptr(GArray) domains = g_array_new(FALSE, TRUE, sizeof(struct domain));
-	struct maker maker = { self, list, identities, domains, origin_ns, window_ns };
+	struct maker maker = { self, list, given, identities, domains, origin_ns, window_ns };
 
 	self->vcpus = g_array_new(FALSE, FALSE, sizeof(struct row_vcpu));
 	self->runs = g_array_new(FALSE, FALSE, sizeof(struct row_vcpu_run));
 	self->exits = g_array_new(FALSE, FALSE, sizeof(struct row_exit));
+	self->functions = g_array_new(FALSE, FALSE, sizeof(struct row_function));
+	self->calls = g_array_new(FALSE, FALSE, sizeof(struct row_hypervisor_call));
 	find_domains(&maker);
-	tell_apart(&maker, system);
+	tell_apart(&maker);
 	make_vcpus(&maker);
+	maker.function_index = g_hash_table_new(g_str_hash, g_str_equal);
 	for (guint i = 0; i < list->visits->len; i++)
 		make_exit(&maker, visit_at(&maker, (gint)i));
 	add_runs(&maker);
+	schedule_split_waits(self);
+	g_hash_table_unref(maker.function_index);
 }
 
 void schedule_deinit(struct schedule *self)
@@ -337,4 +411,6 @@ void schedule_deinit(struct schedule *self)
 	g_array_unref(self->vcpus);
 	g_array_unref(self->runs);
 	g_array_unref(self->exits);
+	g_array_unref(self->functions);
+	g_array_unref(self->calls);
 }

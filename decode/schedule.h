@@ -8,16 +8,26 @@
 
 #include "base/system-file.h"
 #include "decode/exits.h"
+#include "decode/hypervisor-image.h"
 #include "decode/vcpu-identity.h"
 
 struct schedule {
-	GArray *vcpus; /* struct row_vcpu */
-	GArray *runs;  /* struct row_vcpu_run, by vCPU and start */
-	GArray *exits; /* struct row_exit, in the order of the visits */
+	GArray *vcpus;     /* struct row_vcpu */
+	GArray *runs;      /* struct row_vcpu_run, by vCPU and start */
+	GArray *exits;     /* struct row_exit, in the order of the visits */
+	GArray *functions; /* struct row_function, those that exits and calls name */
+	GArray *calls;     /* struct row_hypervisor_call, by core and time */
 };
 
-/* `origin_ns` is the window's start as the pieces count time, `window_ns` its length. From
- * `system` (NULL: none) come the numbers of vCPUs, the bound tasks, and the scheduler. */
+/* What is known besides the trace. */
+struct schedule_given {
+	const struct system_file
+		*system; /* numbers of vCPUs, bound tasks, the scheduler; NULL: none */
+	/* Code of guests and names of the hypervisor's functions; must outlive the schedule. */
+	const struct hypervisor_image *image;
+};
+
+/* `origin_ns` is the window's start as the pieces count time, `window_ns` its length. */
 void schedule_init(struct schedule *self, const struct exit_list *list,
-                   const struct system_file *system, gint64 origin_ns, gint64 window_ns);
+                   const struct schedule_given *given, gint64 origin_ns, gint64 window_ns);
 void schedule_deinit(struct schedule *self);

@@ -74,6 +74,7 @@ struct decode_source *decode_source_new(const struct snapshot *snapshot,
 	self->entries = g_array_new(FALSE, FALSE, sizeof(struct owner_entry));
 	self->messages = g_array_new(FALSE, FALSE, sizeof(struct stm_message));
 	self->notes = g_array_new(FALSE, FALSE, sizeof(struct quality_note));
+	self->calls = g_array_new(FALSE, FALSE, sizeof(struct hypervisor_call));
 	self->lost = TRUE;
 	return self;
 }
@@ -89,6 +90,7 @@ void decode_source_free(struct decode_source *self)
 	g_array_unref(self->entries);
 	g_array_unref(self->messages);
 	g_array_unref(self->notes);
+	g_array_unref(self->calls);
 	g_free(self);
 }
 
@@ -211,9 +213,10 @@ static void add_counts(struct decode_source *self, const struct deframer *defram
 		self->id_bytes[id] += deframer->id_bytes[id];
 }
 
-static gboolean read_buffer(struct decode_source *self, const struct snapshot_buffer *buffer,
-                            struct reading *reading, source_progress_fn progress,
-                            gpointer progress_data)
+/* Adds what it counts to `counts`, unless that is NULL. */
+static gboolean read_buffer(const struct decode_source *self, const struct snapshot_buffer *buffer,
+                            struct reading *reading, struct decode_source *counts,
+                            source_progress_fn progress, gpointer progress_data)
 {
 	const struct deframe_output output = { on_bytes, on_barrier, reading };
 	g_autofree struct deframer *deframer = g_new(struct deframer, 1);
@@ -241,26 +244,25 @@ static gboolean read_buffer(struct decode_source *self, const struct snapshot_bu
 	}
 	if (!deframer_flush(deframer))
 		return FALSE;
-	add_counts(self, deframer);
+	if (counts != NULL)
+		add_counts(counts, deframer);
 	return TRUE;
 }
 
-gboolean decode_source_run(struct decode_source *self, source_progress_fn progress,
-                           gpointer progress_data, GError **error)
+static gboolean read_buffers(const struct decode_source *self, struct engine *engine,
+                             struct decode_source *counts, source_progress_fn progress,
+                             gpointer progress_data, GError **error)
 {
-	g_autoptr(Engine) engine = engine_opencsd_new(self->source, on_event, self, error);
 	struct reading reading = { engine, error };
 	guint64 end_offset = 0;
 
-	if (engine == NULL)
-		return FALSE;
 	for (guint i = 0; i < self->source->n_buffers; i++) {
 		const struct snapshot_buffer *buffer =
 			&self->snapshot->buffers[self->source->buffers[i]];
 
 		if (i > 0 && !engine->class->barrier(engine, end_offset, error))
 			return FALSE;
-		if (!read_buffer(self, buffer, &reading, progress, progress_data)) {
+		if (!read_buffer(self, buffer, &reading, counts, progress, progress_data)) {
 			g_prefix_error(error, "%s in buffer %s: ", self->source->device->name,
 			               buffer->name);
 			return FALSE;
@@ -268,4 +270,17 @@ gboolean decode_source_run(struct decode_source *self, source_progress_fn progre
 		end_offset = buffer->size_bytes;
 	}
 	return engine->class->end(engine, end_offset, error);
+}
+
+gboolean decode_source_run(struct decode_source *self, source_progress_fn progress,
+                           gpointer progress_data, GError **error)
+{
+	g_autoptr(Engine) engine = engine_opencsd_new(self->source, on_event, self, error);
+
+	return engine != NULL && read_buffers(self, engine, self, progress, progress_data, error);
+}
+
+gboolean decode_source_feed(const struct decode_source *self, struct engine *engine, GError **error)
+{
+	return read_buffers(self, engine, NULL, NULL, NULL, error);
 }

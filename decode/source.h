@@ -47,6 +47,7 @@ struct decode_source {
 	GArray *entries;     /* struct owner_entry */
 	GArray *messages;    /* struct stm_message */
 	GArray *notes;       /* struct quality_note */
+	GArray *calls;       /* struct hypervisor_call, by hypervisor-flow.h; in order */
 	guint64 resyncs;     /* synchronisation found again after it was lost */
 	guint64 trace_bytes; /* of this source, formatting removed */
 	guint64 dropped_bytes, broken_frames;
@@ -57,6 +58,12 @@ struct decode_source {
 /* Bytes of formatted trace read so far, for progress; FALSE cancels. Called from the
  * thread that runs the source. */
 typedef gboolean (*source_progress_fn)(guint64 bytes, gpointer user_data);
+
+/* A function of the hypervisor was entered. */
+struct hypervisor_call {
+	struct stream_position position;
+	guint function; /* index in the hypervisor's image */
+};
 
 struct decode_source *decode_source_new(const struct snapshot *snapshot,
                                         const struct snapshot_source *source);
@@ -69,3 +76,10 @@ guint decode_source_timestamp_bits(const struct decode_source *self);
  * gives up, or `progress` says so. */
 gboolean decode_source_run(struct decode_source *self, source_progress_fn progress,
                            gpointer progress_data, GError **error);
+
+struct engine;
+
+/* Pushes all of the source's buffers through an engine of the caller's, barriers between
+ * them, and ends it. Gathers nothing. */
+gboolean decode_source_feed(const struct decode_source *self, struct engine *engine,
+                            GError **error);

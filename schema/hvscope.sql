@@ -202,7 +202,9 @@ CREATE TABLE vcpu (
 -- Rows without a core are the time between.
 -- state:
 --   0 running      on the core
---   1 runnable     it left by an interrupt: it had more to do, and waits for a core
+--   1 runnable     it left by an interrupt, or had been blocked and was woken (where the
+--                  hypervisor's code is known, and only one wake can have been its own): it has
+--                  work to do, and waits for a core
 --   2 blocked      it left by its own WFI, or by a call or trap after which others ran: it had
 --                  nothing to do, or gave the core up
 --   3 unknown      not seen: before its first run, after its last, or trace was lost on its way
@@ -224,8 +226,9 @@ CREATE TABLE vcpu_run (
 ) WITHOUT ROWID;
 
 -- Each visit of a core to EL2 that a guest's exception began, up to the next entry to a guest.
--- reason: 0 unknown, 1 call (HVC, SMC), 2 trap, 3 WFI, 4 IRQ, 5 FIQ, 6 instruction abort,
---   7 data abort, 8 SError, 9 debug, 10 other. WFI is told from trap by what follows.
+-- reason: 0 unknown, 1 call (HVC, SMC), 2 trap, 3 WFI (or WFE), 4 IRQ, 5 FIQ, 6 instruction
+--   abort, 7 data abort, 8 SError, 9 debug, 10 other. WFI is told from trap by the instruction,
+--   where the guest's code is known, else by what follows.
 -- ended: 0 in the same vCPU, 1 in another vCPU or domain, 2 idle (the core halted before
 --   anything ran), 3 not seen: trace was lost or ended
 -- known (whether it ended in the same vCPU): as in vcpu_run
@@ -252,7 +255,33 @@ CREATE TABLE exit (
 	                                     -- the entry took one at once
 	censored           INTEGER NOT NULL, -- 1: it touches lost trace, leave it out of statistics
 	trace_offset       INTEGER NOT NULL,
+	instruction        INTEGER,          -- that it was for, where the guest's code is known: 1 HVC,
+	                                     -- 2 SMC, 3 WFI, 4 WFE, 5 MSR or MRS, 6 another
+	handler            INTEGER,          -- hypervisor_function.function that it was handled by, where
+	                                     -- the hypervisor's code is known
 	PRIMARY KEY (core, start_ns, seq)
+) WITHOUT ROWID;
+
+-- Functions of the hypervisor that mean something, where its code was given and some visit went
+-- through them. role:
+--   handler  it says what an exit was for: a hypercall, a device's registers
+--   interrupt  likewise, of an interrupt
+--   wake     a vCPU is made runnable         notify  an event is sent to a guest
+--   inject   a virtual interrupt is pending  switch  one vCPU is exchanged for another
+CREATE TABLE hypervisor_function (
+	function INTEGER PRIMARY KEY, -- index from 0
+	name     TEXT NOT NULL,
+	role     TEXT NOT NULL
+);
+
+-- Each time a visit entered one of them.
+CREATE TABLE hypervisor_call (
+	core     INTEGER NOT NULL,
+	time_ns  INTEGER NOT NULL,
+	seq      INTEGER NOT NULL, -- running number, in the order of the trace
+	function INTEGER NOT NULL,
+	vcpu     INTEGER NOT NULL, -- vcpu.vcpu that the visit served, which is not always who is woken
+	PRIMARY KEY (core, time_ns, seq)
 ) WITHOUT ROWID;
 
 -- Requests of a frontend domain to its backend, of the pairs that the system file names. Times
@@ -323,9 +352,13 @@ CREATE VIEW v_exit AS
 	       CASE e.ended WHEN 0 THEN 'same' WHEN 1 THEN 'other' WHEN 2 THEN 'idle'
 	                    ELSE 'lost' END AS ended,
 	       CASE e.known WHEN 2 THEN 'exact' WHEN 1 THEN 'inferred' ELSE 'unknown' END AS known,
-	       e.confidence, e.return_address_va, e.resume_address_va, e.wake_ns, e.injection_ns, e.censored
+	       e.confidence, e.return_address_va, e.resume_address_va, e.wake_ns, e.injection_ns, e.censored,
+	       CASE e.instruction WHEN 1 THEN 'hvc' WHEN 2 THEN 'smc' WHEN 3 THEN 'wfi' WHEN 4 THEN 'wfe'
+	                          WHEN 5 THEN 'sysreg' WHEN 6 THEN 'other' END AS instruction,
+	       f.name AS handler
 	FROM exit AS e JOIN vcpu AS v ON v.vcpu = e.vcpu JOIN domain_name AS n ON n.vmid = v.vmid
-	LEFT JOIN vcpu AS nv ON nv.vcpu = e.next_vcpu LEFT JOIN domain_name AS nn ON nn.vmid = nv.vmid;
+	LEFT JOIN vcpu AS nv ON nv.vcpu = e.next_vcpu LEFT JOIN domain_name AS nn ON nn.vmid = nv.vmid
+	LEFT JOIN hypervisor_function AS f ON f.function = e.handler;
 
 -- request with its stages as durations. A stage that lies beside a time that was not seen is NULL.
 -- scheduling_ns is the backend's and the frontend's vCPU and the backend's task waiting to run;

@@ -20,6 +20,7 @@ struct recording_reader {
 	GArray *tasks;           /* struct row_task */
 	GArray *task_names;      /* struct row_task_name, by index */
 	GArray *vcpus;           /* struct row_vcpu, by index */
+	GArray *functions;       /* struct row_function, by index */
 };
 
 /* Sets `error` to "PATH: damaged: table TABLE: FAULT". Always returns FALSE. */

@@ -83,7 +83,7 @@ gboolean recording_reader_vcpu_runs(recording_reader *self, guint vcpu, gint64 f
 
 static gboolean take_exit_end(struct visit *visit, sqlite3_stmt *row, struct row_exit *exit)
 {
-	gint64 next, ended, censored;
+	gint64 next, ended, censored, instruction = INSTRUCTION_UNKNOWN, handler = -1;
 
 	if (!column_vcpu(visit, row, 11, &exit->vcpu) ||
 	    !column_optional(row, 12, (gint64)visit->reader->vcpus->len - 1, &next) ||
@@ -93,6 +93,14 @@ static gboolean take_exit_end(struct visit *visit, sqlite3_stmt *row, struct row
 	    !column_optional(row, 17, G_MAXINT64, &exit->injection_ns) ||
 	    !column_in(row, 18, 0, 1, &censored) || !column_unsigned(row, 19, &exit->trace_offset))
 		return FALSE;
+	if (sqlite3_column_type(row, 20) != SQLITE_NULL &&
+	    !column_in(row, 20, 0, INSTRUCTIONS - 1, &instruction))
+		return FALSE;
+	if (sqlite3_column_type(row, 21) != SQLITE_NULL &&
+	    !column_in(row, 21, 0, (gint64)visit->reader->functions->len - 1, &handler))
+		return FALSE;
+	exit->instruction = (enum exit_instruction)instruction;
+	exit->handler = (guint)(handler + 1);
 	exit->next_vcpu = (gint)next;
 	exit->ended = (enum exit_end)ended;
 	exit->censored = censored != 0;
@@ -132,10 +140,43 @@ gboolean recording_reader_exits(recording_reader *self, guint core, gint64 from_
 		.sql = "SELECT core, start_ns, duration_ns, hypervisor_ns, idle_ns, "
 		       "idle_hypervisor_ns, cycles, reason, type, return_address_va, "
 		       "resume_address_va, vcpu, next_vcpu, ended, known, confidence, "
-		       "wake_ns, injection_ns, censored, trace_offset FROM exit WHERE core=?1 AND "
+		       "wake_ns, injection_ns, censored, trace_offset, instruction, handler FROM "
+		       "exit WHERE core=?1 AND "
 		       "start_ns<?3 AND start_ns>=coalesce((SELECT max(start_ns) FROM exit WHERE "
 		       "core=?1 AND start_ns<=?2),0) ORDER BY core, start_ns, seq",
 		.take = take_exit,
+		.parameters = { core, from_ns, to_ns },
+		.n_parameters = 3,
+	};
+
+	return reader_query(self, &query, (void (*)(void))fn, data, error);
+}
+
+static gboolean take_hypervisor_call(struct visit *visit, sqlite3_stmt *row)
+{
+	struct row_hypervisor_call call = { 0 };
+	gint64 function;
+
+	if (!column_uint(row, 0, &call.core) ||
+	    !column_in(row, 1, 0, visit->reader->window_ns, &call.time_ns) ||
+	    !column_in(row, 2, 0, (gint64)visit->reader->functions->len - 1, &function) ||
+	    !column_vcpu(visit, row, 3, &call.vcpu))
+		return FALSE;
+	call.function = (guint)function;
+	visit->stop = !((recording_hypervisor_call_fn)visit->fn)(&call, visit->data);
+	return TRUE;
+}
+
+gboolean recording_reader_hypervisor_calls(recording_reader *self, guint core, gint64 from_ns,
+                                           gint64 to_ns, recording_hypervisor_call_fn fn,
+                                           gpointer data, GError **error)
+{
+	const struct reader_query query = {
+		.table = "hypervisor_call",
+		.sql = "SELECT core, time_ns, function, vcpu FROM hypervisor_call WHERE core=?1 "
+		       "AND "
+		       "time_ns>=?2 AND time_ns<?3 ORDER BY core, time_ns, seq",
+		.take = take_hypervisor_call,
 		.parameters = { core, from_ns, to_ns },
 		.n_parameters = 3,
 	};

@@ -21,11 +21,25 @@ enum {
 
 static const char header_magic[] = "SQLite format 3";
 
-static const char *const table_names[] = { "meta",   "core",    "machine",       "task",
-	                                   "owner",  "span",    "gap",           "exception",
-	                                   "stm",    "quality", "quality_event", "account",
-	                                   "lod",    "vcpu",    "vcpu_run",      "exit",
-	                                   "request" };
+static const char *const table_names[] = { "meta",
+	                                   "core",
+	                                   "machine",
+	                                   "task",
+	                                   "owner",
+	                                   "span",
+	                                   "gap",
+	                                   "exception",
+	                                   "stm",
+	                                   "quality",
+	                                   "quality_event",
+	                                   "account",
+	                                   "lod",
+	                                   "vcpu",
+	                                   "vcpu_run",
+	                                   "exit",
+	                                   "request",
+	                                   "hypervisor_function",
+	                                   "hypervisor_call" };
 
 /* Tables that came later: a recording of before is whole without them. */
 static const char *const later_table_names[] = { "task_name", "owner_name" };
@@ -343,6 +357,22 @@ static gboolean load_vcpu(struct recording_reader *self, sqlite3_stmt *row)
 	return TRUE;
 }
 
+static gboolean load_function(struct recording_reader *self, sqlite3_stmt *row)
+{
+	struct row_function function = { 0 };
+	const char *name, *role;
+	gint64 index;
+
+	if (!column_in(row, 0, self->functions->len, self->functions->len, &index) ||
+	    !column_word(row, 1, &name) || !column_word(row, 2, &role))
+		return FALSE;
+	function.function = (guint)index;
+	function.name = g_string_chunk_insert(self->text, name);
+	function.role = g_string_chunk_insert(self->text, role);
+	g_array_append_val(self->functions, function);
+	return TRUE;
+}
+
 static gboolean load(struct recording_reader *self, const char *table, const char *sql, load_fn fn,
                      GError **error)
 {
@@ -443,7 +473,10 @@ static gboolean small_tables_load(struct recording_reader *self, GError **error)
 	          error) ||
 	    !names_load(self, error) ||
 	    !load(self, "vcpu", "SELECT vcpu, vmid, number, numbered FROM vcpu ORDER BY vcpu",
-	          load_vcpu, error))
+	          load_vcpu, error) ||
+	    !load(self, "hypervisor_function",
+	          "SELECT function, name, role FROM hypervisor_function ORDER BY function",
+	          load_function, error))
 		return FALSE;
 	if (!recording_reader_meta_int(self, "window_ns", &self->window_ns) || self->window_ns < 0)
 		return reader_corrupt(self, "meta", "window_ns is missing or no length", error);
@@ -467,6 +500,7 @@ recording_reader *recording_reader_new(const char *path, GError **error)
 	self->tasks = g_array_new(FALSE, FALSE, sizeof(struct row_task));
 	self->task_names = g_array_new(FALSE, FALSE, sizeof(struct row_task_name));
 	self->vcpus = g_array_new(FALSE, FALSE, sizeof(struct row_vcpu));
+	self->functions = g_array_new(FALSE, FALSE, sizeof(struct row_function));
 	if (!database_open(self, error) || !small_tables_load(self, error))
 		return NULL;
 	return g_steal_pointer(&self);
@@ -486,6 +520,7 @@ void recording_reader_free(recording_reader *self)
 	g_array_unref(self->tasks);
 	g_array_unref(self->task_names);
 	g_array_unref(self->vcpus);
+	g_array_unref(self->functions);
 	g_free(self);
 }
 
@@ -540,6 +575,12 @@ const struct row_task_name *recording_reader_task_names(const recording_reader *
 {
 	*n = self->task_names->len;
 	return (const struct row_task_name *)(const void *)self->task_names->data;
+}
+
+const struct row_function *recording_reader_functions(const recording_reader *self, gsize *n)
+{
+	*n = self->functions->len;
+	return (const struct row_function *)(const void *)self->functions->data;
 }
 
 const struct row_vcpu *recording_reader_vcpus(const recording_reader *self, gsize *n)

@@ -45,6 +45,10 @@ const struct row_task_name *recording_reader_task_names(const recording_reader *
 /* By VMID and number; a vCPU's index is its number in runs and exits. */
 const struct row_vcpu *recording_reader_vcpus(const recording_reader *self, gsize *n);
 
+/* The hypervisor's functions that exits and calls name, by index; none where its code was not
+ * given to the decoder. */
+const struct row_function *recording_reader_functions(const recording_reader *self, gsize *n);
+
 /* One row of account: a core's time with one owner, summed over the window. */
 struct row_account {
 	guint core;
@@ -63,6 +67,8 @@ typedef gboolean (*recording_stm_fn)(const struct row_stm *row, gpointer data);
 typedef gboolean (*recording_quality_fn)(const struct row_quality *row, gpointer data);
 typedef gboolean (*recording_quality_event_fn)(const struct row_quality_event *row, gpointer data);
 typedef gboolean (*recording_account_fn)(const struct row_account *row, gpointer data);
+typedef gboolean (*recording_hypervisor_call_fn)(const struct row_hypervisor_call *row,
+                                                 gpointer data);
 typedef gboolean (*recording_vcpu_run_fn)(const struct row_vcpu_run *row, gpointer data);
 typedef gboolean (*recording_exit_fn)(const struct row_exit *row, gpointer data);
 typedef gboolean (*recording_request_fn)(const struct row_request *row, gpointer data);
@@ -93,6 +99,10 @@ gboolean recording_reader_account(recording_reader *self, recording_account_fn f
 gboolean recording_reader_vcpu_runs(recording_reader *self, guint vcpu, gint64 from_ns,
                                     gint64 to_ns, recording_vcpu_run_fn fn, gpointer data,
                                     GError **error);
+/* Calls of one core in [from_ns, to_ns), in order of time. */
+gboolean recording_reader_hypervisor_calls(recording_reader *self, guint core, gint64 from_ns,
+                                           gint64 to_ns, recording_hypervisor_call_fn fn,
+                                           gpointer data, GError **error);
 gboolean recording_reader_exits(recording_reader *self, guint core, gint64 from_ns, gint64 to_ns,
                                 recording_exit_fn fn, gpointer data, GError **error);
 /* Every request. */

@@ -40,6 +40,14 @@ const char *exit_reason_name(enum exit_reason reason)
 	return names[reason];
 }
 
+const char *exit_instruction_name(enum exit_instruction instruction)
+{
+	static const char *const names[INSTRUCTIONS] = { NULL,  "hvc",    "smc",  "wfi",
+		                                         "wfe", "sysreg", "other" };
+
+	return names[instruction];
+}
+
 const char *exit_end_name(enum exit_end end)
 {
 	static const char *const names[EXIT_ENDS] = { "same", "other", "idle", "lost" };

@@ -178,6 +178,18 @@ enum exit_reason {
 	EXIT_REASONS
 };
 
+/* The instruction that an exit was for, where the guest's code is known. */
+enum exit_instruction {
+	INSTRUCTION_UNKNOWN = 0,
+	INSTRUCTION_HVC,
+	INSTRUCTION_SMC,
+	INSTRUCTION_WFI,
+	INSTRUCTION_WFE,
+	INSTRUCTION_SYSREG, /* MSR or MRS */
+	INSTRUCTION_OTHER,
+	INSTRUCTIONS
+};
+
 enum exit_end {
 	EXIT_ENDED_SAME = 0, /* in the vCPU that it served */
 	EXIT_ENDED_OTHER,
@@ -232,6 +244,23 @@ struct row_exit {
 	gint64 injection_ns; /* OWNER_NO_VALUE where no interrupt was injected */
 	gboolean censored;
 	guint64 trace_offset;
+	enum exit_instruction instruction;
+	guint handler; /* row_function.function + 1; 0 where not known */
+};
+
+/* A function of the hypervisor that some visit went through. */
+struct row_function {
+	guint function; /* index from 0 */
+	const char *name;
+	const char *role; /* "handler", "interrupt", "wake", "notify", "inject", "switch" */
+};
+
+/* A visit entered such a function. */
+struct row_hypervisor_call {
+	guint core;
+	gint64 time_ns;
+	guint function;
+	guint vcpu; /* that the visit served */
 };
 
 enum {
@@ -258,6 +287,7 @@ const char *how_known_name(enum how_known known);
 const char *run_state_name(enum run_state state);
 const char *exit_reason_name(enum exit_reason reason);
 const char *exit_end_name(enum exit_end end);
+const char *exit_instruction_name(enum exit_instruction instruction); /* NULL for UNKNOWN */
 
 /* Names of the classes as they stand in recordings and reports: "guest", ... */
 const char *owner_class_name(enum owner_class owner_class);

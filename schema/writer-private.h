@@ -29,6 +29,8 @@ enum statement {
 	STATEMENT_VCPU,
 	STATEMENT_VCPU_RUN,
 	STATEMENT_EXIT,
+	STATEMENT_FUNCTION,
+	STATEMENT_CALL,
 	STATEMENT_REQUEST,
 	STATEMENTS
 };
@@ -44,6 +46,7 @@ struct recording_writer {
 	GHashTable *cores;                    /* core number + 1, of core rows */
 	GHashTable *span_cores;               /* core number + 1, of cores with spans */
 	guint n_vcpus;                        /* rows of vcpu */
+	guint n_functions;                    /* rows of hypervisor_function */
 	gint64 window_ns;                     /* from meta, or -1 */
 	gint64 end_ns;                        /* of the last span of any core */
 	gint64 sequence;                      /* running number of gaps, exceptions, .. */

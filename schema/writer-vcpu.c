@@ -66,12 +66,55 @@ gboolean recording_writer_vcpu_run(struct recording_writer *self, const struct r
 	return writer_run(self, statement, "write a run of a vCPU", error);
 }
 
+/* `after` is the function's index + 1, 0 for none. */
+static gboolean function_check(struct recording_writer *self, const char *table, guint after,
+                               GError **error)
+{
+	if (after <= self->n_functions)
+		return TRUE;
+	g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_ORDER,
+	            "%s: %s names function %u of %u: out of range", self->file.path, table,
+	            after - 1, self->n_functions);
+	return FALSE;
+}
+
+gboolean recording_writer_function(struct recording_writer *self, const struct row_function *row,
+                                   GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_FUNCTION, error);
+
+	if (statement == NULL)
+		return FALSE;
+	self->n_functions = MAX(self->n_functions, row->function + 1);
+	bind_int(statement, 1, row->function);
+	sqlite3_bind_text(statement, 2, row->name, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_text(statement, 3, row->role, -1, SQLITE_STATIC);
+	return writer_run(self, statement, "write a function of the hypervisor", error);
+}
+
+gboolean recording_writer_hypervisor_call(struct recording_writer *self,
+                                          const struct row_hypervisor_call *row, GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_CALL, error);
+
+	if (statement == NULL ||
+	    !function_check(self, "hypervisor_call", row->function + 1, error) ||
+	    !time_check(self, "hypervisor_call", row->time_ns, 0, row->vcpu, error))
+		return FALSE;
+	bind_int(statement, 1, row->core);
+	bind_int(statement, 2, row->time_ns);
+	bind_int(statement, 3, self->sequence++);
+	bind_int(statement, 4, row->function);
+	bind_int(statement, 5, row->vcpu);
+	return writer_run(self, statement, "write a call in the hypervisor", error);
+}
+
 gboolean recording_writer_exit(struct recording_writer *self, const struct row_exit *row,
                                GError **error)
 {
 	sqlite3_stmt *statement = writer_statement(self, STATEMENT_EXIT, error);
 
-	if (statement == NULL ||
+	if (statement == NULL || !function_check(self, "exit", row->handler, error) ||
 	    !time_check(self, "exit", row->start_ns, row->duration_ns, row->vcpu, error) ||
 	    !time_check(self, "exit", row->start_ns, row->duration_ns, row->next_vcpu, error))
 		return FALSE;
@@ -96,6 +139,10 @@ gboolean recording_writer_exit(struct recording_writer *self, const struct row_e
 	bind_value(statement, 19, row->injection_ns);
 	bind_int(statement, 20, row->censored != FALSE);
 	bind_int(statement, 21, (gint64)row->trace_offset);
+	bind_value(statement, 22,
+	           row->instruction == INSTRUCTION_UNKNOWN ? (gint64)OWNER_NO_VALUE
+	                                                   : (gint64)row->instruction);
+	bind_value(statement, 23, (gint64)row->handler - 1);
 	return writer_run(self, statement, "write an exit", error);
 }
 

@@ -69,6 +69,11 @@ gboolean recording_writer_vcpu_run(struct recording_writer *self, const struct r
                                    GError **error);
 gboolean recording_writer_exit(struct recording_writer *self, const struct row_exit *row,
                                GError **error);
+/* Functions before the exits and calls that name them. */
+gboolean recording_writer_function(struct recording_writer *self, const struct row_function *row,
+                                   GError **error);
+gboolean recording_writer_hypervisor_call(struct recording_writer *self,
+                                          const struct row_hypervisor_call *row, GError **error);
 gboolean recording_writer_request(struct recording_writer *self, const struct row_request *row,
                                   GError **error);
 
