@@ -209,6 +209,7 @@ static gboolean coresight_wait(struct target *target, unsigned timeout_ms, struc
 				continue;
 			stop.reason = reason_of(self->cores[i].stop);
 			stop.cpu = i;
+			stop.watch_va = (struct va) { self->cores[i].watch_va };
 			if (!halt_all(self, error))
 				return FALSE;
 		}
@@ -225,13 +226,19 @@ static gboolean is_watch(const struct target_break *what)
 	       what->kind == TARGET_WATCH_ACCESS;
 }
 
+static gboolean same_break(const struct target_break *a, const struct target_break *b)
+{
+	return a->kind == b->kind && a->va.value == b->va.value && a->only_vmid == b->only_vmid &&
+	       a->only_context_id == b->only_context_id && (!a->only_vmid || a->vmid == b->vmid) &&
+	       (!a->only_context_id || a->context_id == b->context_id);
+}
+
 /* The slot that holds `what`, or, to set it, the first free one of `n`. -1: none. */
 static gint find_slot(const struct slot *slots, guint n, const struct target_break *what,
                       gboolean set)
 {
 	for (guint i = 0; i < n; i++) {
-		if (slots[i].used && slots[i].what.va.value == what->va.value &&
-		    slots[i].what.kind == what->kind)
+		if (slots[i].used && same_break(&slots[i].what, what))
 			return (gint)i;
 	}
 	for (guint i = 0; set && i < n; i++) {
@@ -244,14 +251,16 @@ static gint find_slot(const struct slot *slots, guint n, const struct target_bre
 static gboolean change_core(struct debug_core *core, guint slot, const struct target_break *what,
                             gboolean set, GError **error)
 {
-	struct debug_break where = { what->va.value, DEBUG_LINK_NONE, 0 };
+	struct debug_condition only = { what->only_vmid, what->only_context_id, what->vmid,
+		                        what->context_id };
+	struct debug_break where = { what->va.value, only };
 	guint on = what->kind == TARGET_WATCH_READ    ? DEBUG_WATCH_READ
 	           : what->kind == TARGET_WATCH_WRITE ? DEBUG_WATCH_WRITE
 	                                              : DEBUG_WATCH_READ | DEBUG_WATCH_WRITE;
+	struct debug_watch watched = { what->va.value, what->len_bytes, on, only };
 
 	if (is_watch(what))
-		return set ? debug_core_watch_set(core, slot, what->va.value, what->len_bytes, on,
-		                                  error)
+		return set ? debug_core_watch_set(core, slot, &watched, error)
 		           : debug_core_watch_clear(core, slot, error);
 	return set ? debug_core_break_set(core, slot, &where, error)
 	           : debug_core_break_clear(core, slot, error);
@@ -333,7 +342,7 @@ static void describe(struct target_coresight *self)
 	self->target.line_bytes = TARGET_CORESIGHT_LINE_BYTES;
 	self->target.capabilities = TARGET_CAN_WRITE_MEMORY | TARGET_CAN_WRITE_REGISTERS |
 	                            TARGET_CAN_RUN | TARGET_CAN_BREAK | TARGET_CAN_WATCH |
-	                            TARGET_HAS_SYSTEM_REGISTERS;
+	                            TARGET_CAN_BREAK_VMID | TARGET_HAS_SYSTEM_REGISTERS;
 	target_base_seal(&self->target);
 }
 

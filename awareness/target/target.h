@@ -91,6 +91,11 @@ struct target_break {
 	enum target_break_kind kind;
 	struct va va;
 	unsigned len_bytes; /* of the instruction (4) or of the watched range */
+	/* Only in this machine, only in this task, where the target compares them by itself
+	 * (TARGET_CAN_BREAK_VMID); others stop in every machine, as if it was FALSE. */
+	gboolean only_vmid, only_context_id;
+	uint16_t vmid;
+	uint32_t context_id;
 };
 
 /* What the link was asked for since it was opened. */

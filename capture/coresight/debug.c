@@ -7,6 +7,7 @@
 
 enum {
 	EDECR = 0x024,
+	EDWAR = 0x030,
 	DTRRX = 0x080,
 	EDITR = 0x084,
 	EDSCR = 0x088,
@@ -57,10 +58,15 @@ enum {
 
 	/* Enabled, non-secure EL0, EL1 and EL2 (HMC, SSC, PMC), all four bytes. */
 	BCR_ON = 1u << 14 | 1u << 13 | 0xFu << 5 | 3u << 1 | 1u,
-	BCR_LINKED = 1u << 20,
-	BCR_LINK_SHIFT = 16,
+	/* Of an address breakpoint and of a watchpoint alike. */
+	LINKED = 1u << 20,
+	LINK_SHIFT = 16,
+	LINK_MASK = 0xF,
+	BCR_TYPE = 0xFu << 20,
 	BCR_IS_CONTEXT_ID = 3u << 20,
 	BCR_IS_VMID = 9u << 20,
+	BCR_IS_BOTH = 0xBu << 20,
+	VMID_MAX = 0xFF,
 	WCR_ON = 1u << 14 | 1u << 13 | 3u << 1 | 1u,
 
 	WAIT_MS = 1000,
@@ -198,6 +204,18 @@ static enum debug_stop stop_of(guint32 scr)
 	}
 }
 
+/* The address of the access that hit a watchpoint (DDI 0487, EDWAR). */
+static gboolean watch_address(struct debug_core *self, GError **error)
+{
+	guint32 low, high;
+
+	if (!peek(self, self->debug, EDWAR, "EDWAR", &low, error) ||
+	    !peek(self, self->debug, EDWAR + 4, "EDWAR", &high, error))
+		return FALSE;
+	self->watch_va = low | (guint64)high << 32;
+	return TRUE;
+}
+
 /* Takes note of what the inserted instructions will change. */
 static gboolean enter_debug(struct debug_core *self, GError **error)
 {
@@ -206,6 +224,8 @@ static gboolean enter_debug(struct debug_core *self, GError **error)
 	if (!peek(self, self->debug, EDSCR, "EDSCR", &scr, error))
 		return FALSE;
 	self->stop = stop_of(scr);
+	if (self->stop == DEBUG_STOP_WATCHPOINT && !watch_address(self, error))
+		return FALSE;
 	self->entry_el = self->current_el = scr >> 8 & 3;
 	if (!leave_aarch32(self, scr, error) || !x0_out(self, &self->x0, error) ||
 	    !through_x0(self, A64_MRS_X0_DLR, &self->pc, error) ||
@@ -517,12 +537,75 @@ static gint context_slot(struct debug_core *self, guint64 value, guint32 control
 	return free_slot;
 }
 
+/* Links a comparator's control word to a context comparator that holds the condition. */
+static gboolean link_to(struct debug_core *self, const struct debug_condition *only,
+                        guint32 *control, GError **error)
+{
+	guint32 type = only->by_vmid && only->by_context_id ? BCR_IS_BOTH
+	               : only->by_vmid                      ? BCR_IS_VMID
+	                                                    : BCR_IS_CONTEXT_ID;
+	guint64 value = (only->by_context_id ? only->context_id : 0) |
+	                (only->by_vmid ? (guint64)only->vmid << 32 : 0);
+	gint slot;
+
+	if (!only->by_vmid && !only->by_context_id)
+		return TRUE;
+	if (only->by_vmid && only->vmid > VMID_MAX) {
+		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
+		            "core %u: VMID %u: its breakpoint unit compares 8 bits", self->core,
+		            only->vmid);
+		return FALSE;
+	}
+	slot = context_slot(self, value, BCR_ON | type, error);
+	if (slot < 0 || !write_pair(self, (guint16)(BVR + 16 * slot), value,
+	                            (guint16)(BCR + 16 * slot), BCR_ON | type, error))
+		return FALSE;
+	*control |= LINKED | (guint32)slot << LINK_SHIFT;
+	return TRUE;
+}
+
+/* Sets in *used the bits of the context comparators that some control word links to. */
+static gboolean links_in_use(struct debug_core *self, guint16 first_control, guint n, guint32 *used,
+                             GError **error)
+{
+	for (guint i = 0; i < n; i++) {
+		guint32 control;
+
+		if (!peek(self, self->debug, (guint16)(first_control + 16 * i), "control", &control,
+		          error))
+			return FALSE;
+		if ((control & 1) != 0 && (control & LINKED) != 0)
+			*used |= 1u << (control >> LINK_SHIFT & LINK_MASK);
+	}
+	return TRUE;
+}
+
+/* Context comparators that nothing links to any more are switched off. */
+static gboolean release_contexts(struct debug_core *self, GError **error)
+{
+	guint first = self->n_breakpoints - self->n_context_breakpoints;
+	guint32 used = 0;
+
+	if (!links_in_use(self, BCR, first, &used, error) ||
+	    !links_in_use(self, WCR, self->n_watchpoints, &used, error))
+		return FALSE;
+	for (guint i = first; i < self->n_breakpoints; i++) {
+		guint32 control;
+
+		if (!peek(self, self->debug, (guint16)(BCR + 16 * i), "DBGBCR", &control, error))
+			return FALSE;
+		if ((control & 1) != 0 && (control & BCR_TYPE) > LINKED && (used & 1u << i) == 0 &&
+		    !write_pair(self, (guint16)(BVR + 16 * i), 0, (guint16)(BCR + 16 * i), 0,
+		                error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 gboolean debug_core_break_set(struct debug_core *self, guint index, const struct debug_break *what,
                               GError **error)
 {
-	guint32 control = BCR_ON, context_control;
-	guint64 context_value;
-	gint slot;
+	guint32 control = BCR_ON;
 
 	if (index >= self->n_breakpoints || (what->addr_va & 3) != 0) {
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
@@ -531,45 +614,41 @@ gboolean debug_core_break_set(struct debug_core *self, guint index, const struct
 		            self->core, index, what->addr_va, self->n_breakpoints);
 		return FALSE;
 	}
-	if (what->link != DEBUG_LINK_NONE) {
-		gboolean vmid = what->link == DEBUG_LINK_VMID;
-
-		context_value = vmid ? (guint64)(what->link_value & 0xFF) << 32 : what->link_value;
-		context_control = BCR_ON | (vmid ? BCR_IS_VMID : BCR_IS_CONTEXT_ID);
-		slot = context_slot(self, context_value, context_control, error);
-		if (slot < 0 || !write_pair(self, (guint16)(BVR + 16 * slot), context_value,
-		                            (guint16)(BCR + 16 * slot), context_control, error))
-			return FALSE;
-		control |= BCR_LINKED | (guint32)slot << BCR_LINK_SHIFT;
-	}
-	return write_pair(self, (guint16)(BVR + 16 * index), what->addr_va,
+	return link_to(self, &what->only, &control, error) &&
+	       write_pair(self, (guint16)(BVR + 16 * index), what->addr_va,
 	                  (guint16)(BCR + 16 * index), control, error);
 }
 
 gboolean debug_core_break_clear(struct debug_core *self, guint index, GError **error)
 {
 	return write_pair(self, (guint16)(BVR + 16 * index), 0, (guint16)(BCR + 16 * index), 0,
-	                  error);
+	                  error) &&
+	       release_contexts(self, error);
 }
 
-gboolean debug_core_watch_set(struct debug_core *self, guint index, guint64 addr_va,
-                              guint len_bytes, guint on, GError **error)
+gboolean debug_core_watch_set(struct debug_core *self, guint index, const struct debug_watch *what,
+                              GError **error)
 {
-	guint32 bytes = ((1u << len_bytes) - 1) << (addr_va & 7);
+	guint first = (guint)(what->addr_va & 7);
+	guint32 bytes, control;
 
-	if (index >= self->n_watchpoints || len_bytes == 0 || (addr_va & 7) + len_bytes > 8) {
+	if (index >= self->n_watchpoints || what->len_bytes == 0 || what->len_bytes > 8 - first) {
 		g_set_error(error, CORESIGHT_ERROR, CORESIGHT_ERROR_PLAN,
 		            "core %u: watchpoint %u on 0x%" G_GINT64_MODIFIER
 		            "x, %u bytes: it has %u, each inside 8 aligned bytes",
-		            self->core, index, addr_va, len_bytes, self->n_watchpoints);
+		            self->core, index, what->addr_va, what->len_bytes, self->n_watchpoints);
 		return FALSE;
 	}
-	return write_pair(self, (guint16)(WVR + 16 * index), addr_va & ~7ull,
-	                  (guint16)(WCR + 16 * index), WCR_ON | bytes << 5 | on << 3, error);
+	bytes = ((1u << what->len_bytes) - 1) << first;
+	control = WCR_ON | bytes << 5 | what->on << 3;
+	return link_to(self, &what->only, &control, error) &&
+	       write_pair(self, (guint16)(WVR + 16 * index), what->addr_va & ~7ull,
+	                  (guint16)(WCR + 16 * index), control, error);
 }
 
 gboolean debug_core_watch_clear(struct debug_core *self, guint index, GError **error)
 {
 	return write_pair(self, (guint16)(WVR + 16 * index), 0, (guint16)(WCR + 16 * index), 0,
-	                  error);
+	                  error) &&
+	       release_contexts(self, error);
 }

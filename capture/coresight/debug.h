@@ -34,22 +34,31 @@ struct debug_core {
 	guint current_el;           /* where DCPS has taken it */
 	guint64 x0, sp, pc, pstate; /* as they were, or as they were set since */
 	guint n_breakpoints, n_watchpoints, n_context_breakpoints;
+	guint64 watch_va; /* with DEBUG_STOP_WATCHPOINT: the access that hit (EDWAR) */
 	gboolean step_armed;
 };
 
-enum debug_link {
-	DEBUG_LINK_NONE,
-	DEBUG_LINK_VMID,
-	DEBUG_LINK_CONTEXT_ID,
+/* What else must hold for a breakpoint or watchpoint to stop the core: its comparator is linked
+ * to a context comparator (Arm ARM, DDI 0487, chapter D2). All FALSE: nothing else. */
+struct debug_condition {
+	gboolean by_vmid, by_context_id;
+	guint32 vmid; /* at most 255: VMIDs of 16 bits are compared from Armv8.1 on */
+	guint32 context_id;
 };
 
 struct debug_break {
 	guint64 addr_va; /* a multiple of 4 */
-	enum debug_link link;
-	guint32 link_value;
+	struct debug_condition only;
 };
 
-enum debug_watch {
+struct debug_watch {
+	guint64 addr_va;
+	guint len_bytes; /* [addr, addr + len) lies inside one aligned 8 bytes */
+	guint on;        /* enum debug_watch_on, together */
+	struct debug_condition only;
+};
+
+enum debug_watch_on {
 	DEBUG_WATCH_READ = 1,
 	DEBUG_WATCH_WRITE = 2,
 };
@@ -74,12 +83,12 @@ gboolean debug_core_poll(struct debug_core *self, GError **error);
 gboolean debug_core_get(struct debug_core *self, const char *name, guint64 *value, GError **error);
 gboolean debug_core_set(struct debug_core *self, const char *name, guint64 value, GError **error);
 
-/* In slot `index` of n_breakpoints. One that is linked takes a context breakpoint too, the
- * last ones; equal links share one. */
+/* In slot `index` of n_breakpoints or n_watchpoints. One with a condition takes a context
+ * comparator too, the last breakpoints; equal conditions share one, and the last that goes sets
+ * it free. */
 gboolean debug_core_break_set(struct debug_core *self, guint index, const struct debug_break *what,
                               GError **error);
 gboolean debug_core_break_clear(struct debug_core *self, guint index, GError **error);
-/* [addr, addr + len) inside one aligned 8 bytes. `on`: enum debug_watch, together. */
-gboolean debug_core_watch_set(struct debug_core *self, guint index, guint64 addr_va,
-                              guint len_bytes, guint on, GError **error);
+gboolean debug_core_watch_set(struct debug_core *self, guint index, const struct debug_watch *what,
+                              GError **error);
 gboolean debug_core_watch_clear(struct debug_core *self, guint index, GError **error);

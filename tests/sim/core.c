@@ -9,7 +9,9 @@ enum {
 	STATUS_BREAKPOINT = 0x07,
 	STATUS_REQUEST = 0x13,
 	STATUS_STEP = 0x1B,
+	STATUS_WATCHPOINT = 0x2B,
 	N_BREAKPOINTS = 6,
+	N_WATCHPOINTS = 4,
 	STEPS_PER_TICK = 256,
 };
 
@@ -252,6 +254,10 @@ static gboolean debug_access(struct sim_component *debug, gboolean write, guint3
 		*value = core->dtr_tx;
 		core->tx_full = FALSE;
 		return TRUE;
+	case 0x030:
+	case 0x034:
+		*value = (guint32)(core->hit_va >> (reg == 0x034 ? 32 : 0));
+		return TRUE;
 	case 0x088:
 		*value = read_scr(debug);
 		return TRUE;
@@ -267,16 +273,23 @@ static gboolean context_matches(const struct sim_component *debug, guint index)
 {
 	const struct sim_core *core = debug->core;
 	guint32 control = debug->regs[(0x408 + 16 * index) / 4];
+	gboolean task = debug->regs[(0x400 + 16 * index) / 4] ==
+	                (guint32)sim_core_get(core, "CONTEXTIDR_EL1");
+	gboolean machine = debug->regs[(0x404 + 16 * index) / 4] ==
+	                   (sim_core_get(core, "VTTBR_EL2") >> 48 & 0xFF);
 
 	if ((control & 1) == 0)
 		return FALSE;
-	if ((control >> 20 & 0xF) == 9)
-		return debug->regs[(0x404 + 16 * index) / 4] ==
-		       (sim_core_get(core, "VTTBR_EL2") >> 48 & 0xFF);
-	if ((control >> 20 & 0xF) == 3)
-		return debug->regs[(0x400 + 16 * index) / 4] ==
-		       (guint32)sim_core_get(core, "CONTEXTIDR_EL1");
-	return FALSE;
+	switch (control >> 20 & 0xF) {
+	case 3:
+		return task;
+	case 9:
+		return machine;
+	case 0xB:
+		return task && machine;
+	default:
+		return FALSE;
+	}
 }
 
 static gboolean breakpoint_matches(const struct sim_component *debug)
@@ -299,6 +312,32 @@ static gboolean breakpoint_matches(const struct sim_component *debug)
 	return FALSE;
 }
 
+/* The access of `core` that a watchpoint means, where it does one now. */
+static gboolean watchpoint_matches(const struct sim_component *debug)
+{
+	struct sim_core *core = debug->core;
+	guint kind = core->data_is_load ? 1 : 2;
+
+	if ((debug->regs[0x088 / 4] & 1u << 14) == 0 || core->data_va == 0 ||
+	    (core->pc & (SIM_CORE_LOOP_BYTES - 1)) != 0)
+		return FALSE;
+	for (guint i = 0; i < N_WATCHPOINTS; i++) {
+		guint32 control = debug->regs[(0x808 + 16 * i) / 4];
+		guint64 addr = debug->regs[(0x800 + 16 * i) / 4] |
+		               (guint64)debug->regs[(0x804 + 16 * i) / 4] << 32;
+
+		if ((control & 1) == 0 || (control >> 3 & kind) == 0 ||
+		    addr != (core->data_va & ~7ull) ||
+		    (control >> 5 & 1u << (core->data_va & 7)) == 0)
+			continue;
+		if ((control & 1u << 20) == 0 || context_matches(debug, control >> 16 & 0xF)) {
+			core->hit_va = core->data_va;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
 void sim_core_tick(struct sim_component *debug)
 {
 	struct sim_core *core = debug->core;
@@ -312,6 +351,8 @@ void sim_core_tick(struct sim_component *debug)
 			halt(core, STATUS_STEP);
 		else if (breakpoint_matches(debug))
 			halt(core, STATUS_BREAKPOINT);
+		else if (watchpoint_matches(debug))
+			halt(core, STATUS_WATCHPOINT);
 	}
 }
 

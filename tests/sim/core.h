@@ -2,8 +2,9 @@
  *
  * Halts and restarts over its CTI, executes inserted instructions (EDITR) as far as a
  * debugger uses them, keeps its system registers by encoding and refuses those of a
- * higher exception level. It runs no program: while it runs, PC moves by 4 and the
- * breakpoint unit looks at it, links by VMID and context ID included.
+ * higher exception level. It runs no program: while it runs, PC moves by 4, and the
+ * breakpoint and watchpoint units look at it and at its one data access, links by VMID and
+ * context ID included.
  */
 #pragma once
 
@@ -27,6 +28,10 @@ struct sim_core {
 	gboolean tx_full, rx_full, error;
 	gboolean request; /* CTI trigger output 0 is up until it is acknowledged */
 	guint64 n_inserted;
+	/* Once a round of the loop it stores to (or loads from) this address; 0: never. */
+	guint64 data_va;
+	gboolean data_is_load;
+	guint64 hit_va; /* EDWAR */
 };
 
 /* Makes debug components behave; cores begin running at EL2 with pc 0. */

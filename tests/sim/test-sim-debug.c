@@ -151,12 +151,34 @@ static gboolean wait_for_halt(struct bench *bench, guint ms)
 }
 
 /* The same address in another machine does not stop the core. */
+static void set_context(struct bench *bench, guint64 vmid, guint64 context_id)
+{
+	g_mutex_lock(&bench->f.soc->lock);
+	sim_core_set(sim_core_of(bench->f.soc, 1), "VTTBR_EL2", vmid << 48 | 0x1000);
+	sim_core_set(sim_core_of(bench->f.soc, 1), "CONTEXTIDR_EL1", context_id);
+	g_mutex_unlock(&bench->f.soc->lock);
+}
+
+/* How many of the two context comparators are on. */
+static guint contexts_on(struct bench *bench)
+{
+	const struct sim_component *debug = sim_soc_find(bench->f.soc, "dbg1");
+	guint n;
+
+	g_mutex_lock(&bench->f.soc->lock);
+	n = (debug->regs[(0x408 + 16 * 4) / 4] & 1) + (debug->regs[(0x408 + 16 * 5) / 4] & 1);
+	g_mutex_unlock(&bench->f.soc->lock);
+	return n;
+}
+
 static void test_break_by_vmid(void)
 {
-	struct debug_break there = { 0x400080, DEBUG_LINK_VMID, 3 };
-	struct debug_break task = { 0x400080, DEBUG_LINK_CONTEXT_ID, 42 };
-	struct debug_break plain = { 0x400084, DEBUG_LINK_NONE, 0 };
-	struct debug_break odd = { 0x400082, DEBUG_LINK_NONE, 0 };
+	struct debug_break there = { 0x400080, { TRUE, FALSE, 3, 0 } };
+	struct debug_break task = { 0x400080, { FALSE, TRUE, 0, 42 } };
+	struct debug_break both = { 0x400080, { TRUE, TRUE, 3, 43 } };
+	struct debug_break plain = { 0x400084, { FALSE } };
+	struct debug_break odd = { 0x400082, { FALSE } };
+	struct debug_break wide = { 0x400080, { TRUE, FALSE, 256, 0 } };
 	struct bench bench;
 	g_autoptr(GError) error = NULL;
 
@@ -171,16 +193,29 @@ static void test_break_by_vmid(void)
 	g_assert_true(debug_core_break_set(&bench.core, 0, &there, &error));
 	g_assert_true(debug_core_resume(&bench.core, &error));
 	g_assert_false(wait_for_halt(&bench, 100));
-	g_mutex_lock(&bench.f.soc->lock);
-	sim_core_set(sim_core_of(bench.f.soc, 1), "VTTBR_EL2", 3ull << 48 | 0x1000);
-	g_mutex_unlock(&bench.f.soc->lock);
+	set_context(&bench, 3, 0);
 	g_assert_true(wait_for_halt(&bench, 2000));
 	g_assert_cmpint(bench.core.stop, ==, DEBUG_STOP_BREAKPOINT);
 	g_assert_cmphex(bench.core.pc, ==, 0x400080);
-	g_assert_true(debug_core_break_clear(&bench.core, 0, &error));
+	/* Two more conditions than there are comparators left: the second has to go first. */
 	g_assert_true(debug_core_break_set(&bench.core, 1, &task, &error));
+	g_assert_cmpuint(contexts_on(&bench), ==, 2);
+	g_assert_false(debug_core_break_set(&bench.core, 2, &both, &error));
+	g_assert_nonnull(strstr(error->message, "all 2 context breakpoints are taken"));
+	g_clear_error(&error);
+	g_assert_true(debug_core_break_clear(&bench.core, 0, &error));
+	g_assert_cmpuint(contexts_on(&bench), ==, 1);
 	g_assert_true(debug_core_set(&bench.core, "CONTEXTIDR_EL1", 42, &error));
 	g_assert_true(debug_core_resume(&bench.core, &error));
+	g_assert_true(wait_for_halt(&bench, 2000));
+	g_assert_true(debug_core_break_clear(&bench.core, 1, &error));
+	g_assert_cmpuint(contexts_on(&bench), ==, 0);
+	/* VMID and context ID at once. */
+	g_assert_true(debug_core_break_set(&bench.core, 1, &both, &error));
+	set_context(&bench, 2, 43);
+	g_assert_true(debug_core_resume(&bench.core, &error));
+	g_assert_false(wait_for_halt(&bench, 100));
+	set_context(&bench, 3, 43);
 	g_assert_true(wait_for_halt(&bench, 2000));
 	g_assert_true(debug_core_break_clear(&bench.core, 1, &error));
 	g_assert_true(debug_core_break_set(&bench.core, 2, &plain, &error));
@@ -188,6 +223,61 @@ static void test_break_by_vmid(void)
 	g_assert_true(wait_for_halt(&bench, 2000));
 	g_assert_cmphex(bench.core.pc, ==, 0x400084);
 	g_assert_false(debug_core_break_set(&bench.core, 0, &odd, &error));
+	g_clear_error(&error);
+	g_assert_false(debug_core_break_set(&bench.core, 0, &wide, &error));
+	g_assert_nonnull(strstr(error->message, "8 bits"));
+	bench_deinit(&bench);
+}
+
+/* The core stores to one address: which watchpoints see it, and what they say. */
+static void test_watch(void)
+{
+	static const struct {
+		struct debug_watch watch;
+		gboolean hits;
+	} cases[] = {
+		{ { 0x50001004, 4, DEBUG_WATCH_WRITE, { FALSE } }, TRUE },
+		{ { 0x50001000, 8, DEBUG_WATCH_READ | DEBUG_WATCH_WRITE, { FALSE } }, TRUE },
+		{ { 0x50001004, 4, DEBUG_WATCH_READ, { FALSE } }, FALSE },
+		{ { 0x50001000, 4, DEBUG_WATCH_WRITE, { FALSE } }, FALSE },
+		{ { 0x50001006, 1, DEBUG_WATCH_WRITE, { TRUE, FALSE, 7, 0 } }, TRUE },
+		{ { 0x50001006, 1, DEBUG_WATCH_WRITE, { TRUE, FALSE, 8, 0 } }, FALSE },
+		{ { 0x50001006, 1, DEBUG_WATCH_WRITE, { TRUE, TRUE, 7, 99 } }, TRUE },
+		{ { 0x50001006, 1, DEBUG_WATCH_WRITE, { TRUE, TRUE, 7, 98 } }, FALSE },
+	};
+	struct debug_watch across = { 0x50001006, 4, DEBUG_WATCH_WRITE, { FALSE } };
+	struct bench bench;
+	g_autoptr(GError) error = NULL;
+
+	if (!bench_init(&bench))
+		return;
+	prepare(&bench, 1);
+	set_context(&bench, 7, 99);
+	g_assert_true(debug_core_halt(&bench.core, &error));
+	g_assert_cmpuint(bench.core.n_watchpoints, ==, 4);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		guint64 addr =
+			cases[i].watch.addr_va == 0x50001000 ? 0x50001004 : cases[i].watch.addr_va;
+
+		g_mutex_lock(&bench.f.soc->lock);
+		sim_core_of(bench.f.soc, 1)->data_va = MAX(addr, 0x50001004);
+		g_mutex_unlock(&bench.f.soc->lock);
+		g_assert_true(
+			debug_core_watch_set(&bench.core, (guint)i % 4, &cases[i].watch, &error));
+		g_assert_true(debug_core_resume(&bench.core, &error));
+		g_assert_cmpint(wait_for_halt(&bench, cases[i].hits ? 2000 : 100), ==,
+		                cases[i].hits);
+		if (cases[i].hits) {
+			g_assert_cmpint(bench.core.stop, ==, DEBUG_STOP_WATCHPOINT);
+			g_assert_cmphex(bench.core.watch_va, ==, addr);
+		} else {
+			g_assert_true(debug_core_halt(&bench.core, &error));
+		}
+		g_assert_true(debug_core_watch_clear(&bench.core, (guint)i % 4, &error));
+		g_assert_cmpuint(contexts_on(&bench), ==, 0);
+	}
+	g_assert_false(debug_core_watch_set(&bench.core, 0, &across, &error));
+	g_assert_nonnull(strstr(error->message, "8 aligned bytes"));
 	bench_deinit(&bench);
 }
 
@@ -233,6 +323,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/sim/debug/registers", test_registers);
 	g_test_add_func("/sim/debug/step", test_step);
 	g_test_add_func("/sim/debug/break-by-vmid", test_break_by_vmid);
+	g_test_add_func("/sim/debug/watch", test_watch);
 	g_test_add_func("/sim/debug/table", test_table);
 	g_test_add_func("/sim/debug/refusals", test_refusals);
 	return g_test_run();
