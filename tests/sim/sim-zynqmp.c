@@ -10,6 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	CNTFID0 = 0x20,
+	TIMESTAMP_HZ = 62500000, /* of the lab's captures, which are what it is mostly fed with */
+};
+
 int main(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
@@ -22,6 +27,7 @@ int main(int argc, char **argv)
 
 	/* Its sources never end: leave time for the debug port. */
 	soc->bytes_per_tick = 256;
+	sim_soc_find(soc, "tsgen")->regs[CNTFID0 / 4] = TIMESTAMP_HZ;
 	for (guint i = 0; i < (guint)argc - 2; i++) {
 		char *contents;
 		gsize len_bytes;
