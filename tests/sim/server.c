@@ -88,8 +88,10 @@ static void handle(struct sim_server *self, char c, GByteArray *answer)
 
 		self->tms = ((c - '0') & 2) != 0;
 		self->tdi = ((c - '0') & 1) != 0;
-		if (tck && !self->tck)
+		if (tck && !self->tck) {
 			jtag_chain_clock(&self->chain, self->tms, self->tdi);
+			self->soc->n_clocks++;
+		}
 		self->tck = tck;
 	} else if (c == 'R') {
 		guint8 bit = jtag_chain_tdo(&self->chain) ? '1' : '0';
