@@ -152,9 +152,10 @@ gboolean system_file_write_names(const struct system_file *self, const char *com
 struct system_file *system_file_load_with_names(const char *path, const char *const *names_paths,
                                                 GError **error);
 
-/* The names files of a capture directory, names.ini and names-*.ini, in order of their
- * names. Free with g_strfreev(); empty where there are none. */
-char **system_file_find_names(const char *directory);
+/* The names files of a capture, names.ini and names-*.ini, in order of their names. The
+ * capture is its directory or a file in it. Free with g_strfreev(); empty where there are
+ * none. */
+char **system_file_find_names(const char *capture);
 
 /* One file out of a description by the user (may be NULL) and names files. What the user
  * says of the system and its machines goes before; machines are the same where their VMID

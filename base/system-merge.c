@@ -348,8 +348,11 @@ static gint compare_paths(gconstpointer a, gconstpointer b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-char **system_file_find_names(const char *directory)
+char **system_file_find_names(const char *capture)
 {
+	g_autofree char *directory = g_file_test(capture, G_FILE_TEST_IS_DIR)
+	                                     ? g_strdup(capture)
+	                                     : g_path_get_dirname(capture);
 	g_autoptr(GPtrArray) paths = g_ptr_array_new();
 	GDir *dir = g_dir_open(directory, 0, NULL);
 	const char *name;

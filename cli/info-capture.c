@@ -1,5 +1,6 @@
 #include "cli/info.h"
 
+#include "base/system-file.h"
 #include "capture/snapshot.h"
 #include "cli/format.h"
 #include "cli/json.h"
@@ -211,6 +212,36 @@ static void print_sources(const struct snapshot *snapshot, gboolean registers)
 	}
 }
 
+/* The names files that decode will take, with what each holds. */
+static void print_names(const struct snapshot *snapshot)
+{
+	g_auto(GStrv) paths = system_file_find_names(snapshot->dir);
+
+	for (guint i = 0; paths[i] != NULL; i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(system_file) file = system_file_load(paths[i], &error);
+		g_autofree char *base = g_path_get_basename(paths[i]);
+		g_autofree char *name = format_text(base);
+		g_autofree char *fault = error != NULL ? format_text(error->message) : NULL;
+		const struct system_look *look =
+			file != NULL && file->looks->len > 0
+				? &g_array_index(file->looks, struct system_look, 0)
+				: NULL;
+		g_autofree char *target = format_text(
+			look != NULL && look->target != NULL ? look->target : "an unknown target");
+		guint n_tasks = 0;
+
+		for (guint k = 0; file != NULL && k < file->machines->len; k++)
+			n_tasks += ((struct system_machine *)file->machines->pdata[k])->tasks->len;
+		g_print("%s", i == 0 ? "\n" : "");
+		if (fault != NULL)
+			g_print("Names: %s cannot be used: %s\n", name, fault);
+		else
+			g_print("Names: %s, %u tasks of %u machines, seen in %s\n", name, n_tasks,
+			        file->machines->len, target);
+	}
+}
+
 static void print_text(const struct snapshot *snapshot, gboolean registers)
 {
 	g_autofree char *dir = format_text(snapshot->dir);
@@ -227,6 +258,7 @@ static void print_text(const struct snapshot *snapshot, gboolean registers)
 	print_cores(snapshot);
 	print_buffers(snapshot);
 	print_sources(snapshot, registers);
+	print_names(snapshot);
 	for (guint i = 0; snapshot->notes[i] != NULL; i++) {
 		g_autofree char *note = format_text(snapshot->notes[i]);
 
@@ -329,6 +361,7 @@ static void json_cores(JsonBuilder *builder, const struct snapshot *snapshot)
 
 static void print_json(const struct snapshot *snapshot)
 {
+	g_auto(GStrv) names = system_file_find_names(snapshot->dir);
 	g_autoptr(JsonBuilder) builder = json_builder_new();
 
 	json_builder_begin_object(builder);
@@ -346,6 +379,10 @@ static void print_json(const struct snapshot *snapshot)
 	json_cores(builder, snapshot);
 	json_buffers(builder, snapshot);
 	json_sources(builder, snapshot);
+	json_add_array(builder, "names");
+	for (guint i = 0; names[i] != NULL; i++)
+		json_builder_add_string_value(builder, names[i]);
+	json_builder_end_array(builder);
 	json_add_array(builder, "notes");
 	for (guint i = 0; snapshot->notes[i] != NULL; i++) {
 		g_autofree char *note = g_utf8_make_valid(snapshot->notes[i], -1);

@@ -40,6 +40,19 @@ static void print_facts(const recording_reader *reader)
 	}
 }
 
+/* One line a names file. */
+static void print_names(const recording_reader *reader)
+{
+	const char *value = recording_reader_meta(reader, "names_sources");
+	g_auto(GStrv) lines = g_strsplit(value != NULL ? value : "", "\n", -1);
+
+	for (guint i = 0; lines[i] != NULL; i++) {
+		g_autofree char *text = format_text(lines[i]);
+
+		g_print("  %-16s %s\n", i == 0 ? "names from" : "", text);
+	}
+}
+
 static guint64 core_spans(const struct account *account, guint core)
 {
 	guint64 spans = 0;
@@ -146,6 +159,7 @@ static gboolean print_text(recording_reader *reader, const struct account *accou
 
 	report_print_head(reader, account);
 	print_facts(reader);
+	print_names(reader);
 	print_cores(account);
 	print_machines(reader);
 	if (!print_messages(reader, error) ||

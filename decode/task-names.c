@@ -92,6 +92,16 @@ static const struct system_machine *machine_of(const struct task_names *self,
 	return NULL;
 }
 
+/* A span that began when the task was known to be there is that task's to its end. */
+static gboolean began_before_doubt(const struct row_task_name *row, gint64 begin_ns)
+{
+	const struct row_task_name *before = &row[-1];
+
+	return row->doubtful && !before->doubtful && before->machine == row->machine &&
+	       before->context_id == row->context_id && before->valid_to_ns == row->valid_from_ns &&
+	       begin_ns < before->valid_to_ns;
+}
+
 guint task_names_find(const struct task_names *self, const struct row_owner *owner, gint64 begin_ns,
                       gint64 end_ns)
 {
@@ -114,7 +124,7 @@ guint task_names_find(const struct task_names *self, const struct row_owner *own
 		if (row->machine != machine->machine || row->context_id != owner->context_id)
 			return 0;
 		if (middle_ns >= row->valid_from_ns && middle_ns < row->valid_to_ns)
-			return i;
+			return i > first && began_before_doubt(row, begin_ns) ? i - 1 : i;
 	}
 	return 0;
 }

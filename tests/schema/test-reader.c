@@ -13,6 +13,7 @@ static const struct row_owner owners[] = {
 	{ OWNER_GUEST, 0, 1, 97 },
 	{ OWNER_HYPERVISOR, 2, 1, OWNER_NO_VALUE },
 	{ OWNER_LOST, OWNER_NO_VALUE, OWNER_NO_VALUE, OWNER_NO_VALUE },
+	{ OWNER_GUEST, 0, 1, 97, 2 },
 };
 static const struct row_core cores[] = {
 	{ 0, "cpu_0", "Cortex-A53", "etm_0", "ETMv4", 0x10, 4096 },
@@ -21,6 +22,10 @@ static const struct row_core cores[] = {
 static const struct row_machine machines[] = { { 0, "Xen", "xen", OWNER_NO_VALUE, 0 },
 	                                       { 1, "Dom0", "linux", 1, 2 } };
 static const struct row_task tasks[] = { { 1, 97, "calc" }, { 1, 98, "io" } };
+static const struct row_task_name task_names[] = {
+	{ 1, 97, "calc", 97, OWNER_NO_VALUE, G_MININT64, 50, FALSE },
+	{ 1, 97, "calc", 97, 1, 50, G_MAXINT64, TRUE },
+};
 static const struct row_gap gaps[] = { { 0, 40, 10, "overflow", 100, 110 },
 	                               { 0, 80, 0, "no-sync", 200, 300 } };
 static const struct row_exception exceptions[] = {
@@ -68,6 +73,7 @@ static void write_sample(const char *path)
 		g_assert_true(recording_writer_core(writer, &cores[i], &error));
 		g_assert_true(recording_writer_machine(writer, &machines[i], &error));
 		g_assert_true(recording_writer_task(writer, &tasks[i], &error));
+		g_assert_true(recording_writer_task_name(writer, &task_names[i], &error));
 		g_assert_true(recording_writer_gap(writer, &gaps[i], &error));
 		g_assert_true(recording_writer_exception(writer, &exceptions[i], &error));
 		g_assert_true(recording_writer_stm(writer, &messages[i], &error));
@@ -98,6 +104,24 @@ static void teardown(struct fixture *self, gconstpointer data)
 	g_assert_cmpint(g_rmdir(self->directory), ==, 0);
 	g_free(self->directory);
 	g_free(self->path);
+}
+
+static void assert_task_names(const recording_reader *reader)
+{
+	gsize n;
+	const struct row_task_name *names = recording_reader_task_names(reader, &n);
+
+	g_assert_cmpuint(n, ==, G_N_ELEMENTS(task_names));
+	for (gsize i = 0; i < n; i++) {
+		g_assert_cmpuint(names[i].machine, ==, task_names[i].machine);
+		g_assert_cmpint(names[i].context_id, ==, task_names[i].context_id);
+		g_assert_cmpstr(names[i].name, ==, task_names[i].name);
+		g_assert_cmpint(names[i].pid, ==, task_names[i].pid);
+		g_assert_cmpint(names[i].cpu, ==, task_names[i].cpu);
+		g_assert_cmpint(names[i].valid_from_ns, ==, task_names[i].valid_from_ns);
+		g_assert_cmpint(names[i].valid_to_ns, ==, task_names[i].valid_to_ns);
+		g_assert_true(names[i].doubtful == task_names[i].doubtful);
+	}
 }
 
 static void test_small_tables(struct fixture *self, gconstpointer data)
@@ -134,6 +158,7 @@ static void test_small_tables(struct fixture *self, gconstpointer data)
 		g_assert_cmpint(owner[i].el, ==, owners[i].el);
 		g_assert_cmpint(owner[i].vmid, ==, owners[i].vmid);
 		g_assert_cmpint(owner[i].context_id, ==, owners[i].context_id);
+		g_assert_cmpuint(owner[i].task_name, ==, owners[i].task_name);
 	}
 	machine = recording_reader_machines(reader, &n);
 	g_assert_cmpuint(n, ==, 2);
@@ -144,6 +169,7 @@ static void test_small_tables(struct fixture *self, gconstpointer data)
 	g_assert_cmpuint(n, ==, 2);
 	g_assert_cmpint(task[1].context_id, ==, 98);
 	g_assert_cmpstr(task[1].name, ==, "io");
+	assert_task_names(reader);
 }
 
 static gboolean keep_span(const struct row_span *row, gpointer data)
@@ -356,6 +382,16 @@ static void test_rules(struct fixture *self, gconstpointer data)
 		{ "UPDATE owner SET el=4 WHERE owner=1", "*table owner: a row*" },
 		{ "UPDATE core SET trace_id=999", "*table core: a row*" },
 		{ "UPDATE task SET name=CAST(x'ff' AS TEXT)", "*table task: a row*" },
+		{ "UPDATE task_name SET task_name=5 WHERE task_name=1",
+		  "*table task_name: a row*" },
+		{ "UPDATE task_name SET valid_to_ns=-9, valid_from_ns=4 WHERE task_name=0",
+		  "*table task_name: a row*" },
+		{ "UPDATE task_name SET doubtful=2", "*table task_name: a row*" },
+		{ "UPDATE owner_name SET task_name=2", "*table owner_name: a row*" },
+		{ "UPDATE owner_name SET owner=9", "*table owner_name: a row*" },
+		{ "DROP TABLE owner_name; CREATE VIEW owner_name AS SELECT 0 AS owner, 0 AS "
+		  "task_name",
+		  "*table owner_name: it is no table*" },
 		{ "DROP TABLE gap", "*table gap: it is missing*" },
 		{ "DROP VIEW span_owner; DROP TABLE stm; CREATE VIEW stm AS SELECT 1",
 		  "*table stm: it is missing*" },
