@@ -126,6 +126,23 @@ static void show_everything(struct debug *self, JsonBuilder *b)
 	}
 }
 
+/* The vCPU of the current machine that the core of the last stop has loaded, else its
+ * first. */
+static struct vcpu *find_stopped(struct debug *self, struct machine **machine, GError **error)
+{
+	struct machine *current = debug_machine(self, NULL, error);
+
+	for (guint i = 0; current != NULL && i < current->vcpus->len; i++) {
+		struct vcpu *vcpu = g_ptr_array_index(current->vcpus, i);
+
+		if (vcpu->live && vcpu->live_cpu == self->cpu) {
+			*machine = current;
+			return vcpu;
+		}
+	}
+	return current != NULL ? debug_find_vcpu(self, "0", machine, error) : NULL;
+}
+
 static gboolean run_bt(struct debug *self, int argc, char **argv, GError **error)
 {
 	gboolean all = FALSE;
@@ -150,8 +167,8 @@ static gboolean run_bt(struct debug *self, int argc, char **argv, GError **error
 		if (task != NULL)
 			show_task(self, b, machine, task);
 	} else {
-		const struct vcpu *vcpu =
-			debug_find_vcpu(self, argc > 1 ? argv[1] : "0", &machine, error);
+		const struct vcpu *vcpu = argc > 1 ? debug_find_vcpu(self, argv[1], &machine, error)
+		                                   : find_stopped(self, &machine, error);
 
 		if (vcpu != NULL)
 			show_vcpu(self, b, machine, vcpu);

@@ -46,3 +46,7 @@ GArray *live_lab_listings(struct live_lab *self, unsigned domain);
 
 /* The highest listing of which anything is on the console; -1 for none. */
 int live_lab_last_listing(struct live_lab *self, unsigned domain);
+
+/* Freezes the machine into a core and expects to see in it, with no symbols of the
+ * guests, what `lab` sees with them. live-frozen.c. */
+void live_frozen_compare(struct live_lab *lab, const char *const guests[], uint64_t ram_base);

@@ -21,7 +21,7 @@ enum {
 
 static const char *scenario = "live";
 static const char *const guests[N_GUESTS] = { "dom0", "linux1", "linux2" };
-static const unsigned n_workers[N_GUESTS] = { 5, 5, 4 }; /* as the scenarios have them */
+static const unsigned n_workers[N_GUESTS] = { 5, 5, 6 }; /* as the scenarios have them */
 
 /* One machine serves all tests: booting it is what takes the time. */
 static struct live_lab lab;
@@ -89,7 +89,8 @@ static void check_marker(struct halts *halts, struct machine *machine, const str
 /* A worker and not its child: its own line on the console names it. */
 static gboolean is_worker(unsigned domain, const struct task *task)
 {
-	static const char *const kinds[] = { "calc", "io", "threads", "fork", "sleep", "proc" };
+	static const char *const kinds[] = { "calc",  "io",   "threads", "fork",
+		                             "sleep", "proc", "version" };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		g_autofree char *name = g_strdup_printf("%s_%s", guests[domain], kinds[i]);
@@ -344,23 +345,27 @@ static void test_breakpoint(void)
 	breakpoints_free(points);
 }
 
-/* The tutorial's script, as a user runs it. The server takes one client, so ours goes. */
-static void test_tutorial(void)
+static void test_frozen(void)
+{
+	if (!lab_need())
+		return;
+	live_frozen_compare(&lab, guests, strcmp(scenario, "live") == 0 ? 0x40000000 : 0);
+}
+
+/* A tutorial's script, as a user runs it: what it printed, a new string. The server takes
+ * one client, so ours goes. */
+static char *run_tutorial(const char *name)
 {
 	g_autofree char *program =
 		g_build_filename(g_getenv("HVSCOPE_BUILD_ROOT"), "hvscope", NULL);
-	g_autofree char *script = g_build_filename(g_getenv("HVSCOPE_SOURCE_ROOT"), "docs",
-	                                           "tutorials", "interrupt.dbg", NULL);
-	g_autofree char *spec = NULL;
-	g_autofree char *system_path = NULL;
-	g_autofree char *out = NULL;
+	g_autofree char *script =
+		g_build_filename(g_getenv("HVSCOPE_SOURCE_ROOT"), "docs", "tutorials", name, NULL);
+	g_autofree char *spec = g_strconcat("gdb:unix:", lab.socket, NULL);
+	g_autofree char *system_path = g_build_filename(lab.dir, "system.ini", NULL);
 	g_autoptr(GSubprocess) process = NULL;
 	g_autoptr(GError) error = NULL;
+	char *out = NULL;
 
-	if (!lab_need())
-		return;
-	spec = g_strconcat("gdb:unix:", lab.socket, NULL);
-	system_path = g_build_filename(lab.dir, "system.ini", NULL);
 	g_clear_pointer(&lab.system, system_free);
 	g_clear_pointer(&lab.target, target_free);
 	process =
@@ -368,11 +373,50 @@ static void test_tutorial(void)
 	                         "--target", spec, "--system", system_path, "script", script, NULL);
 	g_assert_no_error(error);
 	g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &out, NULL, &error));
+	g_test_message("%s", out);
 	g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
+	return out;
+}
+
+static void test_interrupt(void)
+{
+	g_autofree char *out = NULL;
+
+	if (!lab_need())
+		return;
+	out = run_tutorial("interrupt.dbg");
 	for (unsigned i = 1; i <= 6; i++) {
 		g_autofree char *hit = g_strdup_printf("breakpoint %u (", i);
 
 		g_assert_nonnull(strstr(out, hit));
+	}
+}
+
+/* One chain from Xen's handler through the guest's kernel to the program's SVC. */
+static void test_hypercall(void)
+{
+	static const char *const steps[] = { "\nbreakpoint 1 (linux2:::hyp_sysfs_show)",
+		                             "\nbreakpoint 2 (linux2:::HYPERVISOR_xen_version)",
+		                             "\nbreakpoint 3 (Xen:::do_xen_version)",
+		                             " do_xen_version",
+		                             " do_trap_hypercall",
+		                             "--- guest of linux2 ---",
+		                             " HYPERVISOR_xen_version",
+		                             " hyp_sysfs_show",
+		                             " el0_svc",
+		                             "--- user code of linux2 ---",
+		                             "\nbreakpoint 4 (here): " };
+	g_autofree char *out = NULL;
+	const char *at;
+
+	if (!lab_need())
+		return;
+	out = run_tutorial("hypercall.dbg");
+	at = out;
+	for (gsize i = 0; i < G_N_ELEMENTS(steps); i++) {
+		at = strstr(at, steps[i]);
+		if (at == NULL)
+			g_error("no '%s' in its place", steps[i]);
 	}
 }
 
@@ -384,9 +428,11 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		scenario = argv[1];
 	g_test_add_func("/awareness/live/halts", test_halts);
+	g_test_add_func("/awareness/live/frozen", test_frozen);
 	if (strcmp(scenario, "live") == 0) {
 		g_test_add_func("/awareness/live/breakpoint", test_breakpoint);
-		g_test_add_func("/awareness/live/tutorial", test_tutorial);
+		g_test_add_func("/awareness/live/interrupt", test_interrupt);
+		g_test_add_func("/awareness/live/hypercall", test_hypercall);
 	}
 	code = g_test_run();
 	if (lab_runs)

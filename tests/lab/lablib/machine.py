@@ -66,6 +66,10 @@ class Machine:
         self.ram_bytes = scenario.ram_mib * MIB
         self.stm_pa = self.board.stm_pa
         self.shared_pa = self.ram_base + self.ram_bytes - SHARED_BYTES
+        # Whether time that every core sleeps through is skipped. Not with breakpoints: a
+        # core that stops at one counts as asleep, and where no timer is set then, QEMU
+        # skips to the end of all time and hangs.
+        self.skips_sleep = True
         self.loads = []
         self._next = self.ram_base + 32 * MIB
 
@@ -89,7 +93,8 @@ class Machine:
 
     def qemu_arguments(self):
         arguments = [*self.board.qemu, "-m", str(self.scenario.ram_mib),
-                     "-icount", f"shift={self.scenario.icount_shift},sleep=off",
+                     "-icount", f"shift={self.scenario.icount_shift},"
+                     f"sleep={'off' if self.skips_sleep else 'on'}",
                      "-rtc", "clock=vm,base=2024-01-01T00:00:00", "-seed", "1",
                      "-nodefaults", "-audio", "none", "-display", "none", "-nic", "none",
                      "-kernel", str(CACHE / "xen" / "xen"),
@@ -178,7 +183,8 @@ class Machine:
             body += self._module("device-tree", *self._load(self._passthrough(domain)))
             if domain.peer:
                 body += self._pair(domain, port)
-        enhanced = '\t\t\txen,enhanced = "no-xenstore";\n' if domain.peer else ""
+        enhanced = ('\t\t\txen,enhanced = "no-xenstore";\n'
+                    if domain.peer or domain.enhanced else "")
         return f"""		domain-{domain.name} {{
 			compatible = "xen,domain";
 			#address-cells = <2>;

@@ -43,6 +43,7 @@ class Domain:
     ramp_phases: int = 0
     ramp_rounds: int = 1
     ramp_ms: int = 0
+    enhanced: int = 0  # 1: the guest is told of Xen
     args: str = ""
 
     @property

@@ -7,7 +7,8 @@
  * process. Kinds: calc (never sleeps), io (NUMBER short sleeps a second, with a
  * write each), threads (NUMBER named threads that take turns), fork (NUMBER
  * children a second, each logged on the console), proc (NUMBER times a second the ids
- * of all threads that /proc shows, on the console), sleep (waits for ever).
+ * of all threads that /proc shows, on the console), version (NUMBER times a second
+ * "cat /sys/hypervisor/version/major"), sleep (waits for ever).
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -18,7 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -154,6 +157,24 @@ static void run_proc(long per_second, const char *machine)
 	}
 }
 
+static void run_version(long per_second, const char *name)
+{
+	mkdir("/sys", 0755);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	for (unsigned number = 0;; number++) {
+		pid_t child = fork();
+		if (child == 0) {
+			if (dup2(open("/dev/null", O_WRONLY), 1) == 1)
+				execl("/bin/busybox", "cat", "/sys/hypervisor/version/major", NULL);
+			_exit(1);
+		}
+		printf("fork %s %d -> %d number %u\n", name, getpid(), child, number);
+		fflush(stdout);
+		waitpid(child, NULL, 0);
+		pause_ns(1000000000 / per_second);
+	}
+}
+
 static void run(const char *machine, const char *workload)
 {
 	char kind[16];
@@ -176,6 +197,8 @@ static void run(const char *machine, const char *workload)
 		run_fork(number, name);
 	else if (strcmp(kind, "proc") == 0)
 		run_proc(number, machine);
+	else if (strcmp(kind, "version") == 0)
+		run_version(number, name);
 	for (;;)
 		pause();
 }
