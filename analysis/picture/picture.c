@@ -1,4 +1,4 @@
-#include "analysis/picture/picture.h"
+#include "analysis/picture/picture-private.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,26 +11,6 @@ struct picture_buffer {
 	guint64 *present;
 	guint32 *count;
 	guint32 *owner;
-};
-
-/* Where an owner's time goes: the rows that show it, and as what. */
-struct target {
-	guint16 row;
-	guint16 slot;
-};
-
-struct targets {
-	guint *first; /* of each owner, into all; n_owners + 1 */
-	GArray *all;  /* struct target */
-};
-
-/* One composition. */
-struct composing {
-	struct picture *picture;
-	const struct picture_source *source;
-	struct targets targets; /* for the core at hand */
-	guint core;
-	double columns_per_ns;
 };
 
 struct picture *picture_new(void)
@@ -94,10 +74,11 @@ static void buffer_size(struct picture_buffer *self, gsize time_size, gsize colu
 		self->owner = g_new(guint32, column_size);
 		self->column_size = column_size;
 	}
-	/* A picture without lanes has no buffers. */
-	if (column_size == 0 || time_size == 0)
+	/* A picture without lanes has no buffers, and one without slots no times. */
+	if (time_size > 0)
+		memset(self->time_ns, 0, time_size * sizeof *self->time_ns);
+	if (column_size == 0)
 		return;
-	memset(self->time_ns, 0, time_size * sizeof *self->time_ns);
 	memset(self->present, 0, column_size * sizeof *self->present);
 	memset(self->count, 0, column_size * sizeof *self->count);
 	memset(self->owner, 0xff, column_size * sizeof *self->owner);
@@ -138,236 +119,44 @@ static void rows_prepare(struct picture *self, const struct picture_source *sour
 	}
 }
 
-static void targets_fill(struct composing *c)
-{
-	const struct picture *picture = c->picture;
-	const struct slot_table *slots = c->source->slots;
-
-	g_array_set_size(c->targets.all, 0);
-	for (guint owner = 0; owner < slots->n_owners; owner++) {
-		c->targets.first[owner] = c->targets.all->len;
-		if (picture->filter != NULL && !picture->filter[owner])
-			continue;
-		for (guint i = 0; i < picture->n_rows; i++) {
-			const struct lane *lane =
-				lane_set_get(c->source->lanes, picture->rows[i].lane);
-			const struct target target = { (guint16)i,
-				                       (guint16)slot_of(slots, owner, c->core) };
-
-			if (lane->kind == LANE_OWNERS &&
-			    (lane->core == LANE_ALL_CORES || lane->core == c->core) &&
-			    (lane->owners == NULL || lane->owners[owner]))
-				g_array_append_val(c->targets.all, target);
-		}
-	}
-	c->targets.first[slots->n_owners] = c->targets.all->len;
-}
-
-static void cell_add(struct picture_row *row, guint column, guint slot, guint32 owner,
-                     float time_ns)
-{
-	row->time_ns[(gsize)column * row->n_slots + slot] += time_ns;
-	row->present[column] |= (guint64)1 << slot;
-	if (row->owner[column] == PICTURE_OWNER_NONE)
-		row->owner[column] = owner;
-	else if (row->owner[column] != owner)
-		row->owner[column] = PICTURE_OWNER_SEVERAL;
-}
-
-/* The columns that [start, end) touches, clipped; an instant touches one. FALSE: none. */
-static gboolean columns_of(const struct composing *c, gint64 start_ns, gint64 end_ns, guint *first,
-                           guint *last, double *x0, double *x1)
+gboolean picture_columns_of(const struct composing *c, gint64 start_ns, gint64 end_ns,
+                            struct picture_columns *out)
 {
 	const struct picture_view *view = &c->picture->view;
-	gint64 left;
-	gint64 right;
+	const double span_ns = (double)(view->to_ns - view->from_ns);
+	guint left;
+	guint right;
 
 	if (start_ns >= view->to_ns || end_ns < view->from_ns ||
 	    (end_ns == view->from_ns && start_ns < end_ns))
 		return FALSE;
 	start_ns = MAX(start_ns, view->from_ns);
 	end_ns = MIN(end_ns, view->to_ns);
-	*x0 = (double)(start_ns - view->from_ns) * c->columns_per_ns;
-	*x1 = (double)(end_ns - view->from_ns) * c->columns_per_ns;
-	left = picture_column(view, start_ns);
-	right = end_ns > start_ns ? (gint64)ceil(*x1) - 1 : left;
-	*first = (guint)CLAMP(left, 0, (gint64)view->width_px - 1);
-	*last = (guint)CLAMP(MAX(right, left), 0, (gint64)view->width_px - 1);
+	out->x0 = (double)(start_ns - view->from_ns) * c->columns_per_ns;
+	out->x1 = (double)(end_ns - view->from_ns) * c->columns_per_ns;
+	/* As picture_column(), for what is known to be no earlier than the view. */
+	left = (guint)((double)(start_ns - view->from_ns) * view->width_px / span_ns);
+	right = (guint)out->x1;
+	if (right > 0 && (double)right == out->x1)
+		right--;
+	out->first = MIN(left, view->width_px - 1);
+	out->last = end_ns > start_ns ? MIN(MAX(right, left), view->width_px - 1) : out->first;
 	return TRUE;
-}
-
-/* Time of `owner`, `per_ns` of each nanosecond of [start, end), to every row that shows it. */
-static void add_owner(struct composing *c, guint owner, gint64 start_ns, gint64 end_ns,
-                      float per_ns, guint32 begins)
-{
-	guint first;
-	guint last;
-	double x0;
-	double x1;
-
-	if (c->targets.first[owner] == c->targets.first[owner + 1] ||
-	    !columns_of(c, start_ns, end_ns, &first, &last, &x0, &x1))
-		return;
-	for (guint t = c->targets.first[owner]; t < c->targets.first[owner + 1]; t++) {
-		const struct target *target = &g_array_index(c->targets.all, struct target, t);
-		struct picture_row *row = &c->picture->rows[target->row];
-
-		if (start_ns >= c->picture->view.from_ns)
-			row->count[first] += begins;
-		for (guint x = first; x <= last; x++) {
-			const double part =
-				(MIN(x1, x + 1.0) - MAX(x0, (double)x)) / c->columns_per_ns;
-
-			cell_add(row, x, target->slot, owner, (float)MAX(part, 0) * per_ns);
-		}
-	}
-}
-
-/* What of a tile lies in [from, to). */
-static void add_tile(struct composing *c, const struct tile *tile, gint64 from_ns, gint64 to_ns)
-{
-	const gint64 origin_ns = tile->key.index * tile->width_ns;
-	const gint64 window_ns = recording_reader_window_ns(c->source->reader);
-
-	for (guint i = 0; tile->spans != NULL && i < tile->n; i++) {
-		const struct tile_span *span = &tile->spans[i];
-		const gint64 end_ns = span->start_ns + span->duration_ns;
-
-		/* A span is in each raw tile that it touches: each draws its own part. */
-		if (span->start_ns < to_ns &&
-		    (end_ns > from_ns || (span->duration_ns == 0 && end_ns >= from_ns)))
-			add_owner(c, span->owner, MAX(span->start_ns, from_ns), MIN(end_ns, to_ns),
-			          1, span->start_ns >= from_ns);
-	}
-	for (guint i = 0; tile->buckets != NULL && i < tile->n; i++) {
-		const struct tile_bucket *bucket = &tile->buckets[i];
-		const gint64 start_ns = origin_ns + (gint64)bucket->bucket * tile->bucket_ns;
-		/* The last bucket reaches past the window, its time does not. */
-		const gint64 end_ns = MIN(start_ns + tile->bucket_ns, MAX(window_ns, start_ns + 1));
-
-		if (start_ns < to_ns && end_ns > from_ns)
-			add_owner(c, bucket->owner, MAX(start_ns, from_ns), MIN(end_ns, to_ns),
-			          bucket->time_ns / (float)(end_ns - start_ns), bucket->spans);
-	}
-}
-
-static guint next_level(const struct tile_levels *levels, guint level)
-{
-	return level == TILE_RAW ? levels->finest : level + 1;
-}
-
-/* Draws [from, to) from that level, and where a tile is missing from the next coarser
- * level that is there. Only the level wanted is asked for. */
-static void add_range(struct composing *c, guint level, gboolean wanted, gint64 from_ns,
-                      gint64 to_ns)
-{
-	const struct tile_levels *levels = tile_store_levels(c->source->store, c->core);
-	const gint64 width_ns = tile_width_ns(levels, level);
-
-	for (gint64 index = from_ns / width_ns; index <= (to_ns - 1) / width_ns; index++) {
-		const struct tile_key key = { c->core, level, index };
-		const struct tile *tile = wanted ? tile_store_get(c->source->store, key)
-		                                 : tile_store_peek(c->source->store, key);
-		const gint64 part_from_ns = MAX(from_ns, index * width_ns);
-		const gint64 part_to_ns = to_ns - width_ns < index * width_ns
-		                                  ? to_ns
-		                                  : MIN(to_ns, (index + 1) * width_ns);
-
-		if (tile != NULL && !tile->too_many) {
-			add_tile(c, tile, part_from_ns, part_to_ns);
-			continue;
-		}
-		c->picture->complete = c->picture->complete && tile != NULL;
-		if (level != levels->coarsest)
-			add_range(c, next_level(levels, level), tile != NULL, part_from_ns,
-			          part_to_ns);
-	}
-}
-
-/* The coarsest level whose buckets are no wider than a column. */
-static guint level_for(const struct picture_view *view, const struct tile_levels *levels)
-{
-	const double column_ns = (double)(view->to_ns - view->from_ns) / view->width_px;
-	guint level = levels->finest;
-
-	if ((double)lod_width_ns(levels->finest) > column_ns)
-		return TILE_RAW;
-	while (level < levels->coarsest && (double)lod_width_ns(level + 1) <= column_ns)
-		level++;
-	return level;
-}
-
-/* What stands in while the rest is read is asked for first: it is read faster. */
-static void ask_coarse(struct composing *c, gint64 from_ns, gint64 to_ns)
-{
-	const struct tile_levels *levels = tile_store_levels(c->source->store, c->core);
-	const guint level = level_for(&c->picture->view, levels);
-	const guint coarse = level == levels->coarsest ? level : next_level(levels, level);
-	const gint64 width_ns = tile_width_ns(levels, coarse);
-	const gint64 fine_ns = tile_width_ns(levels, level);
-
-	for (gint64 index = from_ns / width_ns; index <= (to_ns - 1) / width_ns; index++) {
-		gboolean missing = FALSE;
-
-		for (gint64 at_ns = MAX(from_ns, index * width_ns);
-		     at_ns < to_ns && at_ns / width_ns == index && !missing; at_ns += fine_ns) {
-			const struct tile_key key = { c->core, level, at_ns / fine_ns };
-
-			missing = tile_store_peek(c->source->store, key) == NULL;
-		}
-		if (missing) {
-			const struct tile_key key = { c->core, coarse, index };
-
-			tile_store_get(c->source->store, key);
-		}
-	}
-}
-
-static void compose_owners(struct composing *c)
-{
-	const struct picture_view *view = &c->picture->view;
-	const gint64 window_ns = recording_reader_window_ns(c->source->reader);
-	const gint64 from_ns = MAX(view->from_ns, 0);
-	/* Spans without duration may stand at the window's very end. */
-	const gint64 to_ns = MIN(view->to_ns, window_ns + 1);
-	gsize n_cores;
-
-	recording_reader_cores(c->source->reader, &n_cores);
-	if (from_ns >= to_ns)
-		return;
-	for (c->core = 0; c->core < n_cores; c->core++) {
-		if (tile_store_levels(c->source->store, c->core)->any)
-			ask_coarse(c, from_ns, to_ns);
-	}
-	for (c->core = 0; c->core < n_cores; c->core++) {
-		const struct tile_levels *levels = tile_store_levels(c->source->store, c->core);
-
-		if (!levels->any)
-			continue;
-		targets_fill(c);
-		if (c->targets.all->len > 0)
-			add_range(c, level_for(view, levels), TRUE, from_ns, to_ns);
-	}
 }
 
 static void add_item(struct composing *c, struct picture_row *row, guint key, gint64 start_ns,
                      gint64 end_ns, float per_ns, guint32 count)
 {
 	const guint slot = MIN(key, row->n_slots - 1);
-	guint first;
-	guint last;
-	double x0;
-	double x1;
+	struct picture_columns columns;
 
-	if (!columns_of(c, start_ns, end_ns, &first, &last, &x0, &x1))
+	if (!picture_columns_of(c, start_ns, end_ns, &columns))
 		return;
 	if (start_ns >= c->picture->view.from_ns)
-		row->count[first] += count;
-	for (guint x = first; x <= last; x++) {
-		const double part = (MIN(x1, x + 1.0) - MAX(x0, (double)x)) / c->columns_per_ns;
-
-		cell_add(row, x, slot, key, (float)MAX(part, 0) * per_ns);
-	}
+		row->count[columns.first] += count;
+	for (guint x = columns.first; x <= columns.last; x++)
+		picture_cell_add(row, x, slot, key,
+		                 (float)picture_part_ns(c, &columns, x) * per_ns);
 }
 
 static gboolean row_takes(const struct composing *c, const struct picture_row *row, guint key,
@@ -459,12 +248,8 @@ void picture_compose(struct picture *self, const struct picture_source *source,
 	c.columns_per_ns = (double)view->width_px / (double)(view->to_ns - view->from_ns);
 	rows_prepare(self, source, lanes, n_lanes);
 	tile_store_begin(source->store);
-	c.targets.first = g_new0(guint, source->slots->n_owners + 1);
-	c.targets.all = g_array_new(FALSE, FALSE, sizeof(struct target));
-	compose_owners(&c);
+	picture_compose_owners(&c);
 	compose_tracks(&c);
-	g_free(c.targets.first);
-	g_array_unref(c.targets.all);
 	for (guint i = 0; i < n_lanes; i++) {
 		for (guint x = 0; x < view->width_px; x++)
 			self->rows[i].largest_count =
@@ -517,15 +302,17 @@ void picture_column_heights(const struct picture *self, const struct picture_row
 	const double column_ns = (double)(self->view.to_ns - self->view.from_ns) /
 	                         self->view.width_px * MAX(capacity, 1);
 	const float *time_ns = &row->time_ns[(gsize)column * row->n_slots];
-	double sum_ns = 0;
+	const float px_per_ns = (float)(height / column_ns);
+	float sum_ns = 0;
 	guint used = 0;
 	guint largest = 0;
 
-	for (guint s = 0; s < row->n_slots; s++) {
-		const gboolean present = (row->present[column] >> s & 1) != 0;
-		const double exact = time_ns[s] / column_ns * height;
+	memset(out, 0, row->n_slots * sizeof *out);
+	for (guint64 left = row->present[column]; left != 0; left &= left - 1) {
+		const guint s = (guint)__builtin_ctzll(left);
+		const guint exact = (guint)(MIN(time_ns[s] * px_per_ns, (float)height) + 0.5f);
 
-		out[s] = present ? (guint16)MAX(lround(MIN(exact, height)), 1) : 0;
+		out[s] = (guint16)MAX(exact, 1);
 		used += out[s];
 		sum_ns += time_ns[s];
 		largest = out[s] > out[largest] ? s : largest;

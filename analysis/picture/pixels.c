@@ -6,38 +6,60 @@ enum {
 	HATCH_PX = 6,
 	OPAQUE = 0xff000000u,
 	HEIGHT_MAX = 512,
+	BLOCK_PX = 16, /* columns written at once: one cache line of each line of pixels */
 };
 
-/* What a column of a row looks like, so that the next one may be the same. */
+/* How a row's columns become pixels. */
+struct painting {
+	const struct picture *picture;
+	const struct picture_row *row;
+	guint capacity;
+	guint height;
+	guint32 empty;
+	guint32 rgb[TRACK_KEYS_MAX];
+	guint32 light[TRACK_KEYS_MAX]; /* of the hatching; 0: solid */
+};
+
+/* A column's kinds, from the top. */
 struct column {
-	guint32 rgb[HEIGHT_MAX]; /* from the top */
-	gboolean hatched[HEIGHT_MAX];
-	gboolean any_hatched;
+	guint8 slot[HEIGHT_MAX];
+	guint empty; /* lines above the first */
 };
 
-static void column_fill(struct column *column, const struct picture *picture,
-                        const struct picture_row *row, guint capacity, guint x,
-                        const struct theme *theme, guint height)
+static void painting_init(struct painting *self, const struct picture *picture,
+                          const struct picture_row *row, guint capacity, const struct theme *theme,
+                          guint height)
 {
-	guint16 heights[TRACK_KEYS_MAX];
-	guint y = height;
-
-	picture_column_heights(picture, row, capacity, x, height, heights);
-	column->any_hatched = FALSE;
+	self->picture = picture;
+	self->row = row;
+	self->capacity = capacity;
+	self->height = height;
+	self->empty = OPAQUE | theme->lane;
 	for (guint s = 0; s < row->n_slots; s++) {
+		const guint32 rgb = picture_row_rgb(row, s);
 		const gboolean hatched = row->slots != NULL && row->slots[s].look == SLOT_HATCHED;
 
-		for (guint i = 0; i < heights[s] && y > 0; i++) {
-			y--;
-			column->rgb[y] = OPAQUE | picture_row_rgb(row, s);
-			column->hatched[y] = hatched;
-			column->any_hatched = column->any_hatched || hatched;
-		}
+		self->rgb[s] = OPAQUE | rgb;
+		self->light[s] = hatched ? OPAQUE | palette_mix(rgb, 0xffffff, 0.6) : 0;
 	}
-	while (y > 0) {
-		column->rgb[--y] = OPAQUE | theme->lane;
-		column->hatched[y] = FALSE;
+}
+
+static void column_fill(struct column *column, const struct painting *painting, guint x)
+{
+	const struct picture_row *row = painting->row;
+	guint16 heights[TRACK_KEYS_MAX];
+	guint y = painting->height;
+
+	picture_column_heights(painting->picture, row, painting->capacity, x, painting->height,
+	                       heights);
+	for (guint64 left = row->present[x]; left != 0; left &= left - 1) {
+		const guint s = (guint)__builtin_ctzll(left);
+		const guint n = MIN(heights[s], y);
+
+		y -= n;
+		memset(&column->slot[y], (int)s, n);
 	}
+	column->empty = y;
 }
 
 /* Columns of one owner alone look the same as long as they are full. */
@@ -58,6 +80,24 @@ static gboolean same_as_before(const struct picture_row *row, guint x, float ful
 	return FALSE;
 }
 
+/* One column into its place in the block. */
+static void column_paint(const struct column *column, const struct painting *painting,
+                         guint32 (*block)[BLOCK_PX], guint x, guint screen_y)
+{
+	const guint at = x % BLOCK_PX;
+	guint y = 0;
+
+	for (; y < column->empty; y++)
+		block[y][at] = painting->empty;
+	for (; y < painting->height; y++) {
+		const guint slot = column->slot[y];
+		const gboolean hatch =
+			painting->light[slot] != 0 && (x + screen_y + y) % HATCH_PX < 2;
+
+		block[y][at] = hatch ? painting->light[slot] : painting->rgb[slot];
+	}
+}
+
 void pixels_draw_row(const struct pixels *self, const struct picture *picture,
                      const struct picture_row *row, guint capacity, const struct theme *theme,
                      gint y, guint height)
@@ -67,24 +107,26 @@ void pixels_draw_row(const struct pixels *self, const struct picture *picture,
 	const guint width = MIN(self->width, picture->view.width_px);
 	const float full_ns = (float)((double)(picture->view.to_ns - picture->view.from_ns) /
 	                              picture->view.width_px * MAX(capacity, 1));
-	struct column column = { .any_hatched = FALSE };
+	/* Hatching goes on where a lane is cut off above. */
+	const guint screen_y = (guint)(y + HEIGHT_MAX * HATCH_PX);
+	guint32 block[HEIGHT_MAX][BLOCK_PX];
+	struct painting painting;
+	struct column column;
 
-	if (height > HEIGHT_MAX || row->n_slots > TRACK_KEYS_MAX)
+	if (height > HEIGHT_MAX || row->n_slots > TRACK_KEYS_MAX || bottom <= top)
 		return;
+	painting_init(&painting, picture, row, capacity, theme, height);
 	for (guint x = 0; x < width; x++) {
 		if (x == 0 || !same_as_before(row, x, full_ns))
-			column_fill(&column, picture, row, capacity, x, theme, height);
-		for (gint line = top; line < bottom; line++) {
-			const guint at = (guint)(line - y);
-			guint32 pixel = column.rgb[at];
-
-			if (column.any_hatched && column.hatched[at] &&
-			    (x + (guint)line) % HATCH_PX < 2)
-				pixel = OPAQUE | palette_mix(pixel & 0xffffff, 0xffffff, 0.6);
-			self->data[(gsize)line * self->stride + x] = pixel;
-		}
+			column_fill(&column, &painting, x);
+		column_paint(&column, &painting, block, x, screen_y);
 		/* More begins here than one column can show: look closer. */
-		if (row->count[x] > 1 && bottom == y + (gint)height && bottom > top && x % 2 == 0)
-			self->data[(gsize)(bottom - 1) * self->stride + x] = OPAQUE | theme->detail;
+		if (row->count[x] > 1 && x % 2 == 0)
+			block[height - 1][x % BLOCK_PX] = OPAQUE | theme->detail;
+		if (x % BLOCK_PX != BLOCK_PX - 1 && x + 1 < width)
+			continue;
+		for (gint line = top; line < bottom; line++)
+			memcpy(&self->data[(gsize)line * self->stride + x - x % BLOCK_PX],
+			       block[line - y], (x % BLOCK_PX + 1) * sizeof **block);
 	}
 }

@@ -238,6 +238,10 @@ int main(int argc, char **argv)
 		bench(argv[2], (guint)atoi(argv[3]));
 		return 0;
 	}
+	if (argc == 4 && strcmp(argv[1], "--write") == 0) {
+		write_recording(argv[2], (guint)atoi(argv[3]));
+		return 0;
+	}
 	for (int i = 0; i < (argc > 1 ? argc - 1 : (int)G_N_ELEMENTS(defaults)); i++) {
 		const guint millions = argc > 1 ? (guint)atoi(argv[i + 1]) : defaults[i];
 		g_autofree char *number = g_strdup_printf("%u", millions);
