@@ -51,21 +51,25 @@ static gboolean lane_open(const struct lane_set *lanes, const struct lane *lane)
 static gboolean choose_lanes(struct export_job *job, GError **error)
 {
 	char **wanted = job->options->lanes;
+	g_autoptr(GArray) order = lane_set_order(&job->lanes);
 
-	for (guint i = 0; wanted == NULL && i < job->lanes.lanes->len; i++) {
-		if (lane_open(&job->lanes, lane_set_get(&job->lanes, i)))
-			g_array_append_val(job->shown, i);
+	for (guint i = 0; wanted == NULL && i < order->len; i++) {
+		const guint lane = g_array_index(order, guint, i);
+
+		if (lane_open(&job->lanes, lane_set_get(&job->lanes, lane)))
+			g_array_append_val(job->shown, lane);
 	}
 	for (gsize w = 0; wanted != NULL && wanted[w] != NULL; w++) {
 		g_autoptr(GPatternSpec) pattern = g_pattern_spec_new(wanted[w]);
 		const guint before = job->shown->len;
 
-		for (guint i = 0; i < job->lanes.lanes->len; i++) {
-			const struct lane *lane = lane_set_get(&job->lanes, i);
+		for (guint i = 0; i < order->len; i++) {
+			const guint index = g_array_index(order, guint, i);
+			const struct lane *lane = lane_set_get(&job->lanes, index);
 
 			if (g_pattern_spec_match_string(pattern, lane->id) ||
 			    strcmp(lane->name, wanted[w]) == 0)
-				g_array_append_val(job->shown, i);
+				g_array_append_val(job->shown, index);
 		}
 		if (job->shown->len == before) {
 			g_set_error(error, EXPORT_ERROR, EXPORT_ERROR_LANE,

@@ -51,6 +51,46 @@ guint lane_set_add(struct lane_set *self, enum lane_kind kind, guint parent, con
 	return self->lanes->len - 1;
 }
 
+static gint order_of(const struct lane_set *self, guint index)
+{
+	const struct lane *lane = lane_set_get(self, index);
+
+	return lane->order != 0 ? lane->order : (gint)index;
+}
+
+static gint compare_order(gconstpointer a, gconstpointer b, gpointer data)
+{
+	const gint x = order_of(data, *(const guint *)a);
+	const gint y = order_of(data, *(const guint *)b);
+
+	return (x > y) - (x < y);
+}
+
+static void order_below(const struct lane_set *self, guint parent, GArray *out)
+{
+	g_autoptr(GArray) children = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	for (guint i = 0; i < self->lanes->len; i++) {
+		if (lane_set_get(self, i)->parent == parent)
+			g_array_append_val(children, i);
+	}
+	g_array_sort_with_data(children, compare_order, (gpointer)self);
+	for (guint i = 0; i < children->len; i++) {
+		const guint lane = g_array_index(children, guint, i);
+
+		g_array_append_val(out, lane);
+		order_below(self, lane, out);
+	}
+}
+
+GArray *lane_set_order(const struct lane_set *self)
+{
+	GArray *out = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	order_below(self, LANE_NO_PARENT, out);
+	return out;
+}
+
 static void add_cores(struct lane_set *self, const recording_reader *reader)
 {
 	gsize n;
@@ -71,12 +111,10 @@ static void add_cores(struct lane_set *self, const recording_reader *reader)
 	}
 }
 
-/* The lane below `parent` that `owner` belongs to by that name, made where it is new. */
+/* The lane of that id below `parent`, which `owner` belongs to; made where it is new. */
 static guint lane_for(struct lane_set *self, const recording_reader *reader, guint parent,
-                      const char *name, guint owner, gboolean folded)
+                      const char *id, const char *name, guint owner)
 {
-	g_autofree char *id = g_strdup_printf(
-		"%s/%s", parent == LANE_NO_PARENT ? "" : lane_set_get(self, parent)->id, name);
 	guint index = lane_set_find(self, id);
 	gsize n_owners;
 	gsize n_cores;
@@ -90,7 +128,6 @@ static guint lane_for(struct lane_set *self, const recording_reader *reader, gui
 		lane = lane_set_get(self, index);
 		lane->owners = g_new0(guint8, n_owners);
 		lane->capacity = (guint)MAX(n_cores, 1);
-		lane->folded = folded;
 	}
 	lane_set_get(self, index)->owners[owner] = 1;
 	return index;
@@ -135,16 +172,60 @@ static gint compare_owners(gconstpointer a, gconstpointer b, gpointer data)
 	return owner_before(&owners[*(const guint *)a], &owners[*(const guint *)b]);
 }
 
-/* Domains in order of VMID, tasks in order of context ID. */
+/* A task's lane is in a group within its domain, which can be opened and closed: domains
+ * may have hundreds. It is called as if it were the domain's own. */
+static void add_task(struct lane_set *self, const recording_reader *reader, guint domain,
+                     const char *task, guint owner)
+{
+	const guint capacity = lane_set_get(self, domain)->capacity;
+	g_autofree char *domain_id = g_strdup(lane_set_get(self, domain)->id);
+	g_autofree char *domain_name = g_strdup(lane_set_get(self, domain)->name);
+	g_autofree char *group_id = g_strdup_printf("tasks/%s", domain_name);
+	g_autofree char *id = g_strdup_printf("%s/%s", domain_id, task);
+	guint group = lane_set_find(self, group_id);
+	gsize n_vcpus;
+	guint lane;
+
+	recording_reader_vcpus(reader, &n_vcpus);
+	if (group == LANE_NO_PARENT) {
+		group = lane_set_add(self, LANE_GROUP, domain, group_id, "Tasks");
+		lane_set_get(self, group)->folded = n_vcpus > 0;
+	}
+	lane = lane_for(self, reader, group, id, task, owner);
+	lane_set_get(self, lane)->capacity = capacity;
+	g_free(lane_set_get(self, lane)->whole);
+	lane_set_get(self, lane)->whole = g_strdup_printf("%s / %s", domain_name, task);
+}
+
+/* "Tasks (12)": how many a closed group holds. */
+static void count_tasks(struct lane_set *self)
+{
+	for (guint i = 0; i < self->lanes->len; i++) {
+		struct lane *lane = lane_set_get(self, i);
+		guint n = 0;
+
+		if (!g_str_has_prefix(lane->id, "tasks/"))
+			continue;
+		for (guint k = i + 1; k < self->lanes->len; k++)
+			n += lane_set_get(self, k)->parent == i;
+		g_free(lane->name);
+		lane->name = g_strdup_printf("Tasks (%u)", n);
+	}
+}
+
+/* Domains in order of VMID, tasks in order of context ID. A domain is open at first where
+ * it has vCPUs to show. */
 static void add_domains(struct lane_set *self, const recording_reader *reader)
 {
 	gsize n;
+	gsize n_vcpus;
 	const struct row_owner *owners = recording_reader_owners(reader, &n);
 	g_autofree guint *order = g_new0(guint, n + 1);
 	struct names names;
 	guint group;
 
 	names_init(&names, reader);
+	recording_reader_vcpus(reader, &n_vcpus);
 	for (gsize i = 0; i < n; i++)
 		order[i] = (guint)i;
 	g_qsort_with_data(order, (gint)n, sizeof *order, compare_owners, (gpointer)owners);
@@ -153,19 +234,18 @@ static void add_domains(struct lane_set *self, const recording_reader *reader)
 		const struct row_owner *owner = &owners[order[i]];
 		g_autofree char *domain = names_domain(&names, owner);
 		g_autofree char *task = names_task(&names, owner);
+		g_autofree char *id = g_strdup_printf("domain/%s", domain);
 		guint lane;
 
 		if (!is_shown(owner))
 			continue;
-		lane = lane_for(self, reader, group, domain, order[i], TRUE);
+		lane = lane_for(self, reader, group, id, domain, order[i]);
+		lane_set_get(self, lane)->folded = n_vcpus == 0;
 		limit_capacity(self, reader, lane, owner);
-		if (task != NULL) {
-			const guint capacity = lane_set_get(self, lane)->capacity;
-			const guint below = lane_for(self, reader, lane, task, order[i], FALSE);
-
-			lane_set_get(self, below)->capacity = capacity;
-		}
+		if (task != NULL)
+			add_task(self, reader, lane, task, order[i]);
 	}
+	count_tasks(self);
 }
 
 void lane_set_init(struct lane_set *self, const recording_reader *reader)

@@ -1,6 +1,7 @@
 #include "analysis/picture/page.h"
 
 #include "analysis/account.h"
+#include "analysis/picture/flow.h"
 
 #include <string.h>
 
@@ -92,21 +93,48 @@ char *page_owner_name(const recording_reader *reader, guint owner)
 	return g_strdup_printf("%s / %s", domain, task);
 }
 
-/* The slots of owners that some column of the picture shows. */
+static void legend_add(struct page *self, const struct picture_row *row, guint slot)
+{
+	const struct page_legend entry = { picture_row_name(row, slot), picture_row_rgb(row, slot),
+		                           picture_row_hatched(row, slot) };
+
+	for (guint i = 0; i < self->legend->len; i++) {
+		const struct page_legend *known =
+			&g_array_index(self->legend, struct page_legend, i);
+
+		if (strcmp(known->name, entry.name) == 0 && known->rgb == entry.rgb)
+			return;
+	}
+	g_array_append_val(self->legend, entry);
+}
+
+/* What some column of the picture shows: owners first, then states, reasons and stages of
+ * rows that have several. */
 static void find_legend(struct page *self)
 {
-	guint64 seen = 0;
+	self->legend = g_array_new(FALSE, FALSE, sizeof(struct page_legend));
+	for (guint pass = 0; pass < 2; pass++) {
+		for (guint i = 0; i < self->picture->n_rows; i++) {
+			const struct picture_row *row = &self->picture->rows[i];
+			guint64 seen = 0;
 
-	for (guint i = 0; i < self->picture->n_rows; i++) {
-		const struct picture_row *row = &self->picture->rows[i];
+			/* What each message is, its lane says. */
+			if ((row->slots != NULL) != (pass == 0) ||
+			    (row->track != NULL && row->track->kind == TRACK_STM) ||
+			    lane_set_get(self->source->lanes, row->lane)->track_key !=
+			            LANE_ALL_KEYS)
+				continue;
+			for (guint x = 0; x < self->picture->view.width_px; x++)
+				seen |= row->present[x];
+			for (; seen != 0; seen &= seen - 1) {
+				const guint slot = (guint)__builtin_ctzll(seen);
 
-		for (guint x = 0; row->slots != NULL && x < self->picture->view.width_px; x++)
-			seen |= row->present[x];
-	}
-	self->legend = g_new0(guint32, SLOTS_MAX);
-	for (guint s = 0; s < self->source->slots->n_slots; s++) {
-		if ((seen >> s & 1) != 0)
-			self->legend[self->n_legend++] = s;
+				/* Running has its domain's colour, in a shade a core. */
+				if (row->track == NULL || row->track->kind != TRACK_VCPU ||
+				    !track_key_at(row->track, slot)->running)
+					legend_add(self, row, slot);
+			}
+		}
 	}
 }
 
@@ -144,7 +172,7 @@ gboolean page_init(struct page *self, const struct picture *picture,
 	self->note = page_time_note(source->reader);
 	self->coverage = g_steal_pointer(&coverage);
 	find_legend(self);
-	self->legend_rows = (self->n_legend + legend_columns(self) - 1) / legend_columns(self);
+	self->legend_rows = (self->legend->len + legend_columns(self) - 1) / legend_columns(self);
 	return TRUE;
 }
 
@@ -153,7 +181,7 @@ void page_deinit(struct page *self)
 	g_free(self->title);
 	g_free(self->note);
 	g_free(self->coverage);
-	g_free(self->legend);
+	g_clear_pointer(&self->legend, g_array_unref);
 }
 
 guint page_picture_width(guint page_width_px)
@@ -212,18 +240,18 @@ static void draw_head(const struct page *self, const struct canvas *canvas)
 
 	canvas->group_begin(canvas->data, "head", NULL);
 	canvas->text(canvas->data, &title, self->title);
-	for (guint i = 0; i < self->n_legend; i++) {
-		const struct slot *slot = &self->source->slots->slots[self->legend[i]];
+	for (guint i = 0; i < self->legend->len; i++) {
+		const struct page_legend *entry =
+			&g_array_index(self->legend, struct page_legend, i);
 		const double x = MARGIN_PX + (i % columns) * LEGEND_ENTRY_PX;
 		const double y = MARGIN_PX + TITLE_PX + (i / columns) * LEGEND_ROW_PX;
-		const struct canvas_rect rect = { x,  y,         12,
-			                          12, slot->rgb, slot->look == SLOT_HATCHED };
+		const struct canvas_rect rect = { x, y, 12, 12, entry->rgb, entry->hatched };
 		const struct canvas_text text = {
 			.x = x + 17, .y = y + 10, .size = TEXT_PX, .rgb = self->theme->text
 		};
-		g_autofree char *name = fit(canvas, TEXT_PX, slot->name, LEGEND_ENTRY_PX - 24);
+		g_autofree char *name = fit(canvas, TEXT_PX, entry->name, LEGEND_ENTRY_PX - 24);
 
-		canvas->rect(canvas->data, &rect, slot->name);
+		canvas->rect(canvas->data, &rect, entry->name);
 		canvas->text(canvas->data, &text, name);
 	}
 	canvas->group_end(canvas->data);
@@ -284,20 +312,16 @@ static char *run_title(const struct page *self, const struct picture_row *row, g
 	for (guint s = 0; s < row->n_slots; s++)
 		sum_ns += row->time_ns[(gsize)first * row->n_slots + s];
 	for (guint s = 0; s < row->n_slots; s++) {
-		const char *name =
-			row->slots != NULL
-				? row->slots[s].name
-				: g_array_index(row->track->keys, struct track_key, s).name;
-
 		if ((row->present[first] >> s & 1) == 0)
 			continue;
-		g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", name);
-		if (sum_ns > 0)
+		g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "",
+		                       picture_row_name(row, s));
+		if (sum_ns > 0 && row->look == LANE_LOOK_TIME)
 			g_string_append_printf(text, " %.1f%%",
 			                       row->time_ns[(gsize)first * row->n_slots + s] /
 			                               sum_ns * 100);
 	}
-	if (row->track != NULL)
+	if (row->look == LANE_LOOK_COUNT)
 		g_string_append_printf(text, ", %u", row->count[first]);
 	g_string_append_printf(text, ", %s to %s", from, to);
 	return g_string_free(text, FALSE);
@@ -327,7 +351,7 @@ static void draw_run(const struct page *self, const struct canvas *canvas,
 			.width = past - first,
 			.height = heights[s],
 			.rgb = picture_row_rgb(row, s),
-			.hatched = row->slots != NULL && row->slots[s].look == SLOT_HATCHED,
+			.hatched = picture_row_hatched(row, s),
 		};
 
 		if (heights[s] == 0)
@@ -348,7 +372,8 @@ static void draw_bar_names(const struct page *self, const struct canvas *canvas,
 	struct canvas_text text = { .y = top + 15, .size = TEXT_PX, .anchor = CANVAS_MIDDLE };
 	guint first = 0;
 
-	if (row->slots == NULL || lane_set_get(self->source->lanes, row->lane)->capacity > 1)
+	if (row->look != LANE_LOOK_TIME ||
+	    lane_set_get(self->source->lanes, row->lane)->capacity > 1)
 		return;
 	for (guint x = 1; x <= width; x++) {
 		const guint64 present = row->present[first];
@@ -356,12 +381,13 @@ static void draw_bar_names(const struct page *self, const struct canvas *canvas,
 		if (x < width && row->present[x] == present)
 			continue;
 		if (__builtin_popcountll(present) == 1 && x - first >= ROOM_PX) {
-			const struct slot *slot = &row->slots[__builtin_ctzll(present)];
+			const guint slot = (guint)__builtin_ctzll(present);
+			const char *name = picture_row_name(row, slot);
 
 			text.x = MARGIN_PX + LABEL_PX + (first + x) / 2.0;
-			text.rgb = palette_text_on(slot->rgb);
-			if (canvas->text_width(canvas->data, TEXT_PX, slot->name) <= x - first - 6)
-				canvas->text(canvas->data, &text, slot->name);
+			text.rgb = palette_text_on(picture_row_rgb(row, slot));
+			if (canvas->text_width(canvas->data, TEXT_PX, name) <= x - first - 6)
+				canvas->text(canvas->data, &text, name);
 		}
 		first = x;
 	}
@@ -416,6 +442,63 @@ static void draw_lane(const struct page *self, const struct canvas *canvas, guin
 	canvas->group_end(canvas->data);
 }
 
+static double page_x_of(gpointer data, gint64 at_ns)
+{
+	const struct page *self = data;
+	const struct picture_view *view = &self->picture->view;
+
+	return MARGIN_PX + LABEL_PX +
+	       (double)(at_ns - view->from_ns) * view->width_px /
+	               (double)(view->to_ns - view->from_ns);
+}
+
+static gboolean page_y_of(gpointer data, guint lane, double *y)
+{
+	const struct page *self = data;
+
+	for (guint i = 0; i < self->picture->n_rows; i++) {
+		if (self->picture->rows[i].lane == lane) {
+			*y = lanes_top(self) + i * (LANE_PX + LANE_GAP_PX) + LANE_PX / 2.0;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+struct arrows {
+	const struct page *page;
+	const struct canvas *canvas;
+};
+
+/* Only arrows of which both ends are in the picture: it is not clipped. */
+static void draw_flow(const struct track *track, guint flow, gpointer data)
+{
+	const struct arrows *self = data;
+	const struct page *page = self->page;
+	const struct picture_view *view = &page->picture->view;
+	const struct row_request *request =
+		&g_array_index(track->requests, struct row_request, flow - 1);
+	const struct flow_place place = { page_x_of, page_y_of, (gpointer)page };
+
+	for (guint i = 0; i < REQUEST_STAGES; i++) {
+		if (request->t_ns[i] != OWNER_NO_VALUE &&
+		    (request->t_ns[i] < view->from_ns || request->t_ns[i] > view->to_ns))
+			return;
+	}
+	flow_draw(page->source, track, flow, self->canvas, &place, page->theme->text);
+}
+
+static void draw_arrows(const struct page *self, const struct canvas *canvas)
+{
+	const struct picture_view *view = &self->picture->view;
+	struct arrows arrows = { self, canvas };
+
+	canvas->group_begin(canvas->data, "arrows", NULL);
+	flow_foreach(self->source, view->from_ns, view->to_ns, self->picture->filter, draw_flow,
+	             &arrows);
+	canvas->group_end(canvas->data);
+}
+
 static void draw_foot(const struct page *self, const struct canvas *canvas)
 {
 	struct canvas_text text = { .x = MARGIN_PX,
@@ -442,5 +525,6 @@ void page_draw(const struct page *self, const struct canvas *canvas)
 	draw_ruler(self, canvas);
 	for (guint i = 0; i < self->picture->n_rows; i++)
 		draw_lane(self, canvas, i);
+	draw_arrows(self, canvas);
 	draw_foot(self, canvas);
 }

@@ -10,6 +10,12 @@
 #include "analysis/picture/canvas.h"
 #include "analysis/picture/picture.h"
 
+struct page_legend {
+	const char *name; /* the picture's source's */
+	guint32 rgb;
+	gboolean hatched;
+};
+
 struct page {
 	const struct picture *picture;
 	const struct picture_source *source;
@@ -21,8 +27,7 @@ struct page {
 	guint label_px; /* width of the lanes' names */
 	guint lane_px;  /* height of a lane */
 	guint legend_rows;
-	guint32 *legend; /* slots that occur, in order; n_legend */
-	guint n_legend;
+	GArray *legend; /* struct page_legend: what occurs, in order */
 };
 
 /* FALSE with RECORDING_ERROR where the recording's sums contradict each other. */

@@ -1,5 +1,6 @@
 #include "analysis/picture/palette.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct theme themes[] = {
@@ -12,7 +13,7 @@ static const struct theme themes[] = {
 };
 
 static const char *const theme_names[] = { "light", "dark", "contrast" };
-static const char *const colour_by_names[] = { "domain", "el", "task", "core" };
+static const char *const colour_by_names[] = { "domain", "el", "task", "core", "reason" };
 
 /* Domains in order of their VMID. Vermillion is the hypervisor's alone. */
 static const guint32 series[] = { 0x56b4e9, 0x009e73, 0xe69f00, 0x0072b2, 0xcc79a7, 0xf0e442,
@@ -73,6 +74,14 @@ gboolean colour_by_parse(const char *text, enum colour_by *out)
 guint32 palette_series(guint index)
 {
 	return series[index % G_N_ELEMENTS(series)];
+}
+
+guint32 palette_shade(guint domain, guint core)
+{
+	static const double steps[] = { 0, 0.35, -0.3, 0.55, -0.15, 0.2 };
+	const double step = steps[core % G_N_ELEMENTS(steps)];
+
+	return palette_mix(palette_series(domain), step > 0 ? 0xffffff : 0x000000, fabs(step));
 }
 
 guint32 palette_mix(guint32 rgb, guint32 to, double share)
@@ -197,6 +206,9 @@ static void add_guests(struct slot_table *self, const struct names *names,
 		slot.rgb = palette_series(self->n_slots);
 		if (by == COLOUR_BY_EL)
 			slot.rgb = owners[owner].el == 0 ? GUEST_EL0_RGB : GUEST_EL1_RGB;
+		if (by == COLOUR_BY_REASON)
+			slot.rgb = palette_mix(slot.rgb, self->theme == THEME_DARK ? 0 : 0xffffff,
+			                       0.65);
 		self->of_owner[owner] = (guint8)slot_add(self, slot, GUEST_SLOTS_MAX);
 		done[owner] = 1;
 	}
@@ -230,7 +242,10 @@ void slot_table_init(struct slot_table *self, const recording_reader *reader, en
 	struct names names;
 
 	names_init(&names, reader);
-	*self = (struct slot_table) { .n_owners = (guint)n, .of_owner = g_new0(guint8, n + 1) };
+	*self = (struct slot_table) { .n_owners = (guint)n,
+		                      .of_owner = g_new0(guint8, n + 1),
+		                      .theme = theme,
+		                      .by = by };
 	if (by == COLOUR_BY_CORE)
 		add_cores(self, reader);
 	else

@@ -37,6 +37,7 @@ enum colour_by {
 	COLOUR_BY_EL,
 	COLOUR_BY_TASK,
 	COLOUR_BY_CORE,
+	COLOUR_BY_REASON, /* of exits: the hypervisor's work for a vCPU, guests pale */
 	COLOUR_BYS
 };
 
@@ -67,6 +68,8 @@ struct slot_table {
 	guint8 *of_owner; /* slot of each owner; ignored where by_core */
 	gboolean by_core; /* guests' time is coloured by its core: slot_of() */
 	guint first_core; /* slot of core 0 */
+	enum theme_kind theme;
+	enum colour_by by;
 };
 
 void slot_table_init(struct slot_table *self, const recording_reader *reader, enum colour_by by,
@@ -75,6 +78,9 @@ void slot_table_deinit(struct slot_table *self);
 
 /* The slot of `owner`'s time on the core of that index. */
 guint slot_of(const struct slot_table *self, guint owner, guint core);
+
+/* The colour of the n-th domain's time on a core: shades of one colour. */
+guint32 palette_shade(guint domain, guint core);
 
 /* One colour of the series for things that have no owner (reasons, stages). */
 guint32 palette_series(guint index);

@@ -106,7 +106,10 @@ static void rows_prepare(struct picture *self, const struct picture_source *sour
 		struct picture_row *row = &self->rows[i];
 
 		*row = (struct picture_row) { .lane = lanes[i],
-			                      .n_slots = row_slots(source, lane) };
+			                      .n_slots = row_slots(source, lane),
+			                      .look = lane->look,
+			                      .dark = source->slots->theme == THEME_DARK,
+			                      .by = source->slots->by };
 		if (lane->kind == LANE_OWNERS)
 			row->slots = source->slots->slots;
 		else if (lane->kind == LANE_TRACK && source->tracks != NULL)
@@ -144,19 +147,36 @@ gboolean picture_columns_of(const struct composing *c, gint64 start_ns, gint64 e
 	return TRUE;
 }
 
-static void add_item(struct composing *c, struct picture_row *row, guint key, gint64 start_ns,
-                     gint64 end_ns, float per_ns, guint32 count)
+/* Of an item, or of the items of one bucket. */
+struct piece {
+	gint64 start_ns;
+	gint64 end_ns;
+	guint key;
+	float per_ns;     /* of its time that is the key's */
+	float longest_ns; /* of the items that it is made of */
+	guint32 count;    /* that begin in it */
+};
+
+static void add_piece(struct composing *c, struct picture_row *row, const struct piece *piece)
 {
-	const guint slot = MIN(key, row->n_slots - 1);
+	const guint slot = MIN(piece->key, row->n_slots - 1);
 	struct picture_columns columns;
 
-	if (!picture_columns_of(c, start_ns, end_ns, &columns))
+	if (!picture_columns_of(c, piece->start_ns, piece->end_ns, &columns))
 		return;
-	if (start_ns >= c->picture->view.from_ns)
-		row->count[columns.first] += count;
-	for (guint x = columns.first; x <= columns.last; x++)
-		picture_cell_add(row, x, slot, key,
-		                 (float)picture_part_ns(c, &columns, x) * per_ns);
+	if (piece->start_ns >= c->picture->view.from_ns)
+		row->count[columns.first] += piece->count;
+	for (guint x = columns.first; x <= columns.last; x++) {
+		float *cell = &row->time_ns[(gsize)x * row->n_slots + slot];
+
+		if (row->look == LANE_LOOK_LONGEST) {
+			*cell = MAX(*cell, piece->longest_ns);
+			picture_cell_add(row, x, slot, piece->key, 0);
+		} else {
+			picture_cell_add(row, x, slot, piece->key,
+			                 (float)picture_part_ns(c, &columns, x) * piece->per_ns);
+		}
+	}
 }
 
 static gboolean row_takes(const struct composing *c, const struct picture_row *row, guint key,
@@ -174,16 +194,23 @@ static void compose_items(struct composing *c, struct picture_row *row)
 {
 	const struct track *track = row->track;
 	const struct picture_view *view = &c->picture->view;
-	guint i = track_lower(track, view->from_ns - track->longest_ns);
+	guint i = track_reaching(track, 0, view->from_ns);
 
-	for (; i < track->items->len; i++) {
-		const struct track_item *item = &g_array_index(track->items, struct track_item, i);
+	for (; i < track->items->len; i = track_reaching(track, i + 1, view->from_ns)) {
+		const struct track_item *item = track_item_at(track, i);
+		const struct piece piece = {
+			.start_ns = item->start_ns,
+			.end_ns = item->start_ns + item->duration_ns,
+			.key = item->key,
+			.per_ns = 1,
+			.longest_ns = (float)item->duration_ns,
+			.count = 1,
+		};
 
 		if (item->start_ns >= view->to_ns)
 			break;
 		if (row_takes(c, row, item->key, item->owner))
-			add_item(c, row, item->key, item->start_ns,
-			         item->start_ns + item->duration_ns, 1, 1);
+			add_piece(c, row, &piece);
 	}
 }
 
@@ -197,19 +224,26 @@ static void compose_summary(struct composing *c, struct picture_row *row, guint 
 	for (; i < sums->len; i++) {
 		const struct track_sum *sum = &g_array_index(sums, struct track_sum, i);
 		const gint64 start_ns = sum->bucket * width_ns;
+		const struct piece piece = {
+			.start_ns = start_ns,
+			.end_ns = start_ns + width_ns,
+			.key = sum->key,
+			.per_ns = sum->time_ns / (float)width_ns,
+			.longest_ns = sum->longest_ns,
+			.count = sum->count,
+		};
 
 		if (start_ns >= view->to_ns)
 			break;
 		if (row_takes(c, row, sum->key, TRACK_OWNER_NONE))
-			add_item(c, row, sum->key, start_ns, start_ns + width_ns,
-			         sum->time_ns / (float)width_ns, sum->count);
+			add_piece(c, row, &piece);
 	}
 }
 
 static void compose_tracks(struct composing *c)
 {
 	enum {
-		ITEMS_EACH_MAX = 20000
+		ITEMS_EACH_MAX = 8000
 	};
 	const struct picture_view *view = &c->picture->view;
 	const double column_ns = (double)(view->to_ns - view->from_ns) / view->width_px;
@@ -219,15 +253,16 @@ static void compose_tracks(struct composing *c)
 		guint level = LOD_LEVELS_MAX;
 		guint items;
 
-		if (row->track == NULL || row->n_slots == 0)
+		if (row->track == NULL || row->n_slots == 0 ||
+		    !track_passes(row->track, c->source->reader, c->picture->filter))
 			continue;
 		items = track_lower(row->track, view->to_ns) -
 		        track_lower(row->track, view->from_ns);
 		for (guint l = 0; l < LOD_LEVELS_MAX && (double)lod_width_ns(l) <= column_ns; l++)
 			level = row->track->levels[l] != NULL ? l : level;
-		/* Sums know no owners, so a filter needs the items themselves. */
+		/* Sums know no owners, so a filter of owners needs the items themselves. */
 		if (level == LOD_LEVELS_MAX || items <= ITEMS_EACH_MAX ||
-		    c->picture->filter != NULL)
+		    (c->picture->filter != NULL && row->track->kind == TRACK_EXITS))
 			compose_items(c, row);
 		else
 			compose_summary(c, row, level);
@@ -257,31 +292,75 @@ void picture_compose(struct picture *self, const struct picture_source *source,
 	}
 }
 
-guint32 picture_row_rgb(const struct picture_row *row, guint slot)
+const char *picture_row_name(const struct picture_row *row, guint slot)
 {
-	if (row->slots != NULL)
-		return row->slots[slot].rgb;
-	return g_array_index(row->track->keys, struct track_key, slot).rgb;
+	return row->slots != NULL ? row->slots[slot].name : track_key_at(row->track, slot)->name;
 }
 
-/* Instants have no time: a column is the higher the more there are, on a log scale, and is
- * divided evenly among the kinds. */
-static void instant_heights(const struct picture_row *row, guint column, guint height, guint16 *out)
+guint32 picture_row_rgb(const struct picture_row *row, guint slot)
+{
+	const struct track_key *key;
+
+	if (row->slots != NULL)
+		return row->slots[slot].rgb;
+	key = track_key_at(row->track, slot);
+	if (key->rgb_by[row->by] != 0)
+		return key->rgb_by[row->by];
+	return row->dark ? key->dark_rgb : key->rgb;
+}
+
+gboolean picture_row_hatched(const struct picture_row *row, guint slot)
+{
+	if (row->slots != NULL)
+		return row->slots[slot].look == SLOT_HATCHED;
+	return track_key_at(row->track, slot)->hatched;
+}
+
+/* `used` pixels divided evenly among the kinds. */
+static void even_heights(const struct picture_row *row, guint column, guint used, guint16 *out)
+{
+	const guint kinds = (guint)__builtin_popcountll(row->present[column]);
+	guint done = 0;
+
+	for (guint64 left = row->present[column]; left != 0; left &= left - 1) {
+		const guint s = (guint)__builtin_ctzll(left);
+
+		out[s] = (guint16)(used / (kinds - done));
+		used -= out[s];
+		done++;
+	}
+}
+
+/* The higher the more there are, on a log scale. */
+static void count_heights(const struct picture_row *row, guint column, guint height, guint16 *out)
 {
 	const double full = log2(1 + (double)row->largest_count);
 	const double part = log2(1 + (double)row->count[column]);
-	const guint kinds = (guint)__builtin_popcountll(row->present[column]);
-	guint left = (guint)lround(height * (0.35 + 0.65 * (full > 0 ? part / full : 0)));
-	guint done = 0;
 
-	for (guint s = 0; s < row->n_slots; s++) {
-		out[s] = 0;
-		if ((row->present[column] >> s & 1) == 0)
-			continue;
-		out[s] = (guint16)(left / (kinds - done));
-		left -= out[s];
-		done++;
+	even_heights(row, column,
+	             (guint)lround(height * (0.35 + 0.65 * (full > 0 ? part / full : 0))), out);
+}
+
+/* The higher the longer the longest is, on a log scale from 100 ns up: all but a pixel for
+ * each of the others is that one's. */
+static void longest_heights(const struct picture_row *row, guint column, guint height, guint16 *out)
+{
+	const float *longest_ns = &row->time_ns[(gsize)column * row->n_slots];
+	const double full = log2(1 + (double)row->track->longest_ns / 100);
+	guint kinds = 0;
+	guint largest = 0;
+	guint used;
+
+	for (guint64 left = row->present[column]; left != 0; left &= left - 1) {
+		const guint s = (guint)__builtin_ctzll(left);
+
+		largest = kinds == 0 || longest_ns[s] > longest_ns[largest] ? s : largest;
+		out[s] = 1;
+		kinds++;
 	}
+	used = (guint)lround(height * log2(1 + (double)longest_ns[largest] / 100) / full);
+	if (kinds > 0)
+		out[largest] = (guint16)(MAX(MIN(used, height), kinds) - (kinds - 1));
 }
 
 /* Rounding up took too much: it comes from the largest, which hides nothing. */
@@ -308,6 +387,16 @@ void picture_column_heights(const struct picture *self, const struct picture_row
 	guint largest = 0;
 
 	memset(out, 0, row->n_slots * sizeof *out);
+	if (row->present[column] == 0)
+		return;
+	if (row->look == LANE_LOOK_COUNT) {
+		count_heights(row, column, height, out);
+		return;
+	}
+	if (row->look == LANE_LOOK_LONGEST) {
+		longest_heights(row, column, height, out);
+		return;
+	}
 	for (guint64 left = row->present[column]; left != 0; left &= left - 1) {
 		const guint s = (guint)__builtin_ctzll(left);
 		const guint exact = (guint)(MIN(time_ns[s] * px_per_ns, (float)height) + 0.5f);
@@ -317,8 +406,8 @@ void picture_column_heights(const struct picture *self, const struct picture_row
 		sum_ns += time_ns[s];
 		largest = out[s] > out[largest] ? s : largest;
 	}
-	if (sum_ns <= 0 && row->track != NULL && row->present[column] != 0)
-		instant_heights(row, column, height, out);
+	if (sum_ns <= 0 && row->track != NULL)
+		count_heights(row, column, height, out);
 	else if (used > height)
 		heights_shrink(out, row->n_slots, used, height);
 	/* A full column has no hole: what rounding left out is the largest's. */

@@ -37,7 +37,11 @@ struct picture_row {
 	guint n_slots;
 	const struct slot *slots;  /* of owners; NULL in a row of a track */
 	const struct track *track; /* of items; its keys are the slots */
-	float *time_ns;            /* [column * n_slots + slot] */
+	enum lane_look look;
+	gboolean dark; /* on a dark ground */
+	enum colour_by by;
+	float *time_ns;            /* [column * n_slots + slot]; in a row of LANE_LOOK_LONGEST
+	                            * the longest duration, not a sum */
 	guint64 *present;          /* bit of each slot that was there, if only for a moment */
 	guint32 *count;            /* spans or items that begin in the column */
 	guint32 *owner;            /* whose whole column it is, or PICTURE_OWNER_* */
@@ -79,5 +83,7 @@ void picture_compose(struct picture *self, const struct picture_source *source,
 void picture_column_heights(const struct picture *self, const struct picture_row *row,
                             guint capacity, guint column, guint height, guint16 *out);
 
-/* The colour of a row's slot. */
+/* What a row's slot is called and looks like. */
+const char *picture_row_name(const struct picture_row *row, guint slot);
 guint32 picture_row_rgb(const struct picture_row *row, guint slot);
+gboolean picture_row_hatched(const struct picture_row *row, guint slot);

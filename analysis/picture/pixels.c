@@ -37,7 +37,7 @@ static void painting_init(struct painting *self, const struct picture *picture,
 	self->empty = OPAQUE | theme->lane;
 	for (guint s = 0; s < row->n_slots; s++) {
 		const guint32 rgb = picture_row_rgb(row, s);
-		const gboolean hatched = row->slots != NULL && row->slots[s].look == SLOT_HATCHED;
+		const gboolean hatched = picture_row_hatched(row, s);
 
 		self->rgb[s] = OPAQUE | rgb;
 		self->light[s] = hatched ? OPAQUE | palette_mix(rgb, 0xffffff, 0.6) : 0;

@@ -1,15 +1,6 @@
-#include "analysis/picture/track.h"
+#include "analysis/picture/track-private.h"
 
 #include <string.h>
-
-struct loader {
-	struct track *track;
-	GCancellable *cancellable;
-	const struct row_owner *owners;
-	guint core;         /* index */
-	GHashTable *key_of; /* id -> key + 1 */
-	gboolean sorted;
-};
 
 static void key_clear(gpointer data)
 {
@@ -19,13 +10,17 @@ static void key_clear(gpointer data)
 	g_free(key->name);
 }
 
-static struct track *track_new(const char *id, const char *name, const char *item)
+static struct track *track_new(enum track_kind kind, const char *id, const char *name,
+                               const char *item)
 {
 	struct track *self = g_new0(struct track, 1);
 
+	self->kind = kind;
 	self->id = g_strdup(id);
 	self->name = g_strdup(name);
 	self->item = g_strdup(item);
+	self->capacity = 1;
+	self->vmids[0] = self->vmids[1] = OWNER_NO_VALUE;
 	self->keys = g_array_new(FALSE, TRUE, sizeof(struct track_key));
 	g_array_set_clear_func(self->keys, key_clear);
 	self->items = g_array_new(FALSE, FALSE, sizeof(struct track_item));
@@ -39,12 +34,43 @@ static void track_free(gpointer data)
 	g_free(self->id);
 	g_free(self->name);
 	g_free(self->item);
+	g_free(self->below);
+	g_clear_pointer(&self->requests, g_array_unref);
 	g_array_unref(self->keys);
 	g_array_unref(self->items);
+	g_clear_pointer(&self->block_ends, g_array_unref);
 	g_clear_pointer(&self->texts, g_ptr_array_unref);
 	for (guint i = 0; i < LOD_LEVELS_MAX; i++)
 		g_clear_pointer(&self->levels[i], g_array_unref);
 	g_free(self);
+}
+
+const struct track_item *track_item_at(const struct track *self, guint item)
+{
+	return &g_array_index(self->items, struct track_item, item);
+}
+
+const struct track_key *track_key_at(const struct track *self, guint key)
+{
+	return &g_array_index(self->keys, struct track_key, key);
+}
+
+guint track_reaching(const struct track *self, guint from, gint64 at_ns)
+{
+	guint i = from;
+
+	while (i < self->items->len) {
+		const struct track_item *item = track_item_at(self, i);
+
+		if (i % TRACK_BLOCK == 0 &&
+		    g_array_index(self->block_ends, gint64, i / TRACK_BLOCK) < at_ns)
+			i += TRACK_BLOCK;
+		else if (item->start_ns + item->duration_ns >= at_ns)
+			return i;
+		else
+			i++;
+	}
+	return self->items->len;
 }
 
 guint track_lower(const struct track *self, gint64 at_ns)
@@ -80,173 +106,62 @@ guint track_sum_lower(const struct track *self, guint level, gint64 bucket)
 	return low;
 }
 
-/* The key of that id; the last takes all for which there is no room. */
-static guint key_for(struct loader *loader, const char *id, const char *name, guint32 rgb)
+void track_loader_init(struct track_loader *self, struct track_loading *loading,
+                       enum track_kind kind, const char *id, const char *name, const char *item)
 {
-	GArray *keys = loader->track->keys;
+	*self = (struct track_loader) { .loading = loading, .sorted = TRUE };
+	self->track = track_new(kind, id, name, item);
+	self->key_of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+void track_loader_drop(struct track_loader *self)
+{
+	g_clear_pointer(&self->key_of, g_hash_table_unref);
+	g_clear_pointer(&self->track, track_free);
+}
+
+guint track_loader_key(struct track_loader *self, const char *id, const char *name, guint32 rgb,
+                       guint32 dark_rgb)
+{
+	GArray *keys = self->track->keys;
 	const gboolean full = keys->len == TRACK_KEYS_MAX - 1;
 	const char *wanted = full ? "others" : id;
-	guint known = GPOINTER_TO_UINT(g_hash_table_lookup(loader->key_of, id));
-	struct track_key key = { .rgb = rgb };
+	guint known = GPOINTER_TO_UINT(g_hash_table_lookup(self->key_of, id));
+	struct track_key key = { .rgb = rgb, .dark_rgb = dark_rgb };
 
 	if (known == 0)
-		known = GPOINTER_TO_UINT(g_hash_table_lookup(loader->key_of, wanted));
+		known = GPOINTER_TO_UINT(g_hash_table_lookup(self->key_of, wanted));
 	if (known != 0)
 		return known - 1;
 	key.id = g_strdup(wanted);
 	key.name = g_strdup(full ? "others" : name);
 	g_array_append_val(keys, key);
-	g_hash_table_insert(loader->key_of, g_strdup(wanted), GUINT_TO_POINTER(keys->len));
+	g_hash_table_insert(self->key_of, g_strdup(wanted), GUINT_TO_POINTER(keys->len));
 	return keys->len - 1;
 }
 
-static gboolean item_add(struct loader *loader, const struct track_item *item)
+void track_loader_colour(struct track_loader *self, guint key, enum colour_by by, guint32 rgb)
 {
-	struct track *track = loader->track;
+	g_array_index(self->track->keys, struct track_key, key).rgb_by[by] = rgb;
+}
+
+gboolean track_loader_add(struct track_loader *self, const struct track_item *item)
+{
+	struct track *track = self->track;
 
 	g_array_index(track->keys, struct track_key, item->key).count++;
-	if (track->items->len == TRACK_ITEMS_MAX) {
+	if (self->loading->room == 0) {
 		track->n_left_out++;
 		return FALSE;
 	}
+	self->loading->room--;
 	if (track->items->len > 0 &&
-	    g_array_index(track->items, struct track_item, track->items->len - 1).start_ns >
-	            item->start_ns)
-		loader->sorted = FALSE;
+	    track_item_at(track, track->items->len - 1)->start_ns > item->start_ns)
+		self->sorted = FALSE;
 	g_array_append_vals(track->items, item, 1);
 	track->longest_ns = MAX(track->longest_ns, item->duration_ns);
 	return TRUE;
 }
-
-/* Arm IHI 0064, exception types; what is none of them keeps its number. */
-static char *exception_name(guint type)
-{
-	switch (type) {
-	case 0:
-		return g_strdup("PE reset");
-	case 1:
-		return g_strdup("debug halt");
-	case 2:
-		return g_strdup("call");
-	case 3:
-		return g_strdup("trap");
-	case 4:
-		return g_strdup("system error");
-	case 6:
-		return g_strdup("instruction debug");
-	case 7:
-		return g_strdup("data debug");
-	case 10:
-		return g_strdup("alignment");
-	case 11:
-		return g_strdup("instruction fault");
-	case 12:
-		return g_strdup("data fault");
-	case 14:
-		return g_strdup("IRQ");
-	case 15:
-		return g_strdup("FIQ");
-	default:
-		return g_strdup_printf("type %u", type);
-	}
-}
-
-/* An exit leaves a guest for the hypervisor. */
-static gboolean take_exit(const struct row_exception *row, gpointer data)
-{
-	struct loader *loader = data;
-	const enum owner_class from = loader->owners[row->from_owner].owner_class;
-	struct track_item item = { .start_ns = row->time_ns,
-		                   .core = loader->core,
-		                   .owner = row->from_owner,
-		                   .trace_offset = row->trace_offset };
-	g_autofree char *name = NULL;
-
-	if ((from != OWNER_GUEST && from != OWNER_HOST) ||
-	    loader->owners[row->to_owner].owner_class != OWNER_HYPERVISOR)
-		return TRUE;
-	name = exception_name(row->type);
-	item.key = key_for(loader, name, name, palette_series(row->type));
-	item_add(loader, &item);
-	return !g_cancellable_is_cancelled(loader->cancellable);
-}
-
-static gboolean load_exits(recording_reader *reader, struct loader *loader, GError **error)
-{
-	gsize n;
-	const struct row_core *cores = recording_reader_cores(reader, &n);
-
-	for (gsize i = 0; i < n; i++) {
-		loader->core = (guint)i;
-		if (!recording_reader_exceptions(reader, cores[i].core, 0, G_MAXINT64, take_exit,
-		                                 loader, error))
-			return FALSE;
-	}
-	return TRUE;
-}
-
-/* Printable payloads as text, others in hex, shortened. */
-static char *payload_text(const struct row_stm *row)
-{
-	enum {
-		SHOWN_BYTES = 32
-	};
-	GString *text = g_string_new(NULL);
-	gboolean printable = row->payload_bytes > 0;
-
-	for (gsize i = 0; i < row->payload_bytes; i++)
-		printable = printable && (g_ascii_isprint((gchar)row->payload[i]) ||
-		                          (row->payload[i] == 0 && i > 0));
-	for (gsize i = 0; i < MIN(row->payload_bytes, SHOWN_BYTES); i++) {
-		if (!printable)
-			g_string_append_printf(text, "%02x", row->payload[i]);
-		else if (row->payload[i] != 0)
-			g_string_append_c(text, (gchar)row->payload[i]);
-	}
-	if (row->payload_bytes > SHOWN_BYTES)
-		g_string_append(text, "...");
-	return g_string_free(text, FALSE);
-}
-
-static gboolean take_stm(const struct row_stm *row, gpointer data)
-{
-	struct loader *loader = data;
-	struct track_item item = { .start_ns = row->time_ns,
-		                   .core = LANE_ALL_CORES,
-		                   .owner = TRACK_OWNER_NONE,
-		                   .trace_offset = row->trace_offset };
-	g_autofree char *id = g_strdup_printf("%s/%u.%u", row->source, row->master, row->channel);
-	g_autofree char *name = g_strdup_printf("master %u, channel %u", row->master, row->channel);
-
-	if (!row->has_time || row->time_ns < 0)
-		return TRUE;
-	item.key = key_for(loader, id, name, palette_series(row->channel));
-	if (item_add(loader, &item)) {
-		/* The place of its text, kept while items are put in order. */
-		g_array_index(loader->track->items, struct track_item,
-		              loader->track->items->len - 1)
-			.owner = loader->track->texts->len;
-		g_ptr_array_add(loader->track->texts, payload_text(row));
-	}
-	return !g_cancellable_is_cancelled(loader->cancellable);
-}
-
-static gboolean load_stm(recording_reader *reader, struct loader *loader, GError **error)
-{
-	loader->track->texts = g_ptr_array_new_with_free_func(g_free);
-	return recording_reader_stm(reader, take_stm, loader, error);
-}
-
-/* The kinds of track. */
-static const struct track_source {
-	const char *id;
-	const char *name;
-	const char *item;
-	gboolean (*load)(recording_reader *reader, struct loader *loader, GError **error);
-} track_sources[] = {
-	{ "exits", "Exits", "exit", load_exits },
-	{ "stm", "STM messages", "message", load_stm },
-};
 
 static gint compare_items(gconstpointer a, gconstpointer b)
 {
@@ -299,6 +214,7 @@ static void sums_merge(GArray *sums)
 		if (compare_sums(to, from) == 0) {
 			to->count += from->count;
 			to->time_ns += from->time_ns;
+			to->longest_ns = MAX(to->longest_ns, from->longest_ns);
 		} else {
 			g_array_index(sums, struct track_sum, ++kept) = *from;
 		}
@@ -322,7 +238,8 @@ static void sums_add(GArray *sums, const struct track_item *item, gint64 width_n
 		const struct track_sum sum = { .bucket = at_ns / width_ns,
 			                       .key = item->key,
 			                       .count = piece == 1,
-			                       .time_ns = (float)part_ns };
+			                       .time_ns = (float)part_ns,
+			                       .longest_ns = (float)item->duration_ns };
 
 		g_array_append_val(sums, sum);
 		at_ns += part_ns;
@@ -363,56 +280,143 @@ static void track_summarise(struct track *self)
 	}
 }
 
-static gboolean track_load(const struct track_source *source, recording_reader *reader,
-                           GCancellable *cancellable, GPtrArray *tracks, GError **error)
+static void track_find_ends(struct track *self)
 {
-	struct track *track = track_new(source->id, source->name, source->item);
-	struct loader loader = { .track = track, .cancellable = cancellable, .sorted = TRUE };
-	gsize n_owners;
-	gboolean done;
+	const guint n_blocks = (self->items->len + TRACK_BLOCK - 1) / TRACK_BLOCK;
 
-	loader.owners = recording_reader_owners(reader, &n_owners);
-	loader.key_of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	done = source->load(reader, &loader, error) &&
-	       !g_cancellable_set_error_if_cancelled(cancellable, error);
-	g_hash_table_unref(loader.key_of);
-	if (!done || track->items->len == 0) {
-		track_free(track);
-		return done;
+	self->block_ends = g_array_sized_new(FALSE, TRUE, sizeof(gint64), n_blocks);
+	g_array_set_size(self->block_ends, n_blocks);
+	for (guint i = 0; i < self->items->len; i++) {
+		const struct track_item *item = track_item_at(self, i);
+		gint64 *end_ns = &g_array_index(self->block_ends, gint64, i / TRACK_BLOCK);
+
+		*end_ns = MAX(*end_ns, item->start_ns + item->duration_ns);
 	}
-	track_sort(track, loader.sorted);
-	track_summarise(track);
-	g_ptr_array_add(tracks, track);
-	return TRUE;
 }
+
+void track_loader_finish(struct track_loader *self)
+{
+	struct track *track = self->track;
+
+	if (track->items->len == 0) {
+		track_loader_drop(self);
+		return;
+	}
+	track_sort(track, self->sorted);
+	track_find_ends(track);
+	track_summarise(track);
+	g_ptr_array_add(self->loading->tracks, track);
+	g_hash_table_unref(self->key_of);
+}
+
+/* The kinds of track, in the order of their lanes. What is few comes before what may be
+ * many, so that it finds room. */
+static gboolean (*const track_sources[])(struct track_loading *loading, GError **error) = {
+	track_load_requests,
+	track_load_vcpus,
+	track_load_exits,
+	track_load_stm,
+};
 
 GPtrArray *tracks_load(recording_reader *reader, GCancellable *cancellable, GError **error)
 {
 	g_autoptr(GPtrArray) tracks = g_ptr_array_new_with_free_func(track_free);
+	struct track_loading loading = { .reader = reader,
+		                         .cancellable = cancellable,
+		                         .room = TRACK_ITEMS_MAX,
+		                         .tracks = tracks };
+	gsize n_owners;
 
+	loading.owners = recording_reader_owners(reader, &n_owners);
+	names_init(&loading.names, reader);
 	for (gsize i = 0; i < G_N_ELEMENTS(track_sources); i++) {
-		if (!track_load(&track_sources[i], reader, cancellable, tracks, error))
+		if (!track_sources[i](&loading, error) ||
+		    g_cancellable_set_error_if_cancelled(cancellable, error))
 			return NULL;
 	}
 	return g_steal_pointer(&tracks);
 }
 
+/* The lane that a track's own goes under: a domain's, or a group made for it. */
+static guint parent_lane(const struct track *track, struct lane_set *lanes)
+{
+	guint parent;
+
+	if (track->below == NULL)
+		return LANE_NO_PARENT;
+	parent = lane_set_find(lanes, track->below);
+	if (parent != LANE_NO_PARENT)
+		return parent;
+	return lane_set_add(lanes, LANE_GROUP, LANE_NO_PARENT, track->below,
+	                    track->kind == TRACK_REQUESTS ? "Backend requests" : track->below);
+}
+
+static guint track_lane(const struct track *track, guint index, struct lane_set *lanes,
+                        guint parent, const char *id, const char *name)
+{
+	const guint added = lane_set_add(lanes, LANE_TRACK, parent, id, name);
+	struct lane *lane = lane_set_get(lanes, added);
+
+	lane->track = index;
+	lane->capacity = track->capacity;
+	if (track->kind == TRACK_EXITS)
+		lane->look = LANE_LOOK_COUNT;
+	return added;
+}
+
+static void add_track_lanes(const struct track *track, guint index, struct lane_set *lanes)
+{
+	const guint own = track_lane(track, index, lanes, parent_lane(track, lanes), track->id,
+	                             track->name);
+
+	if (track->kind == TRACK_VCPU)
+		lane_set_get(lanes, own)->order = (gint)(track->vcpu + 1) - LANE_ORDER_BEFORE;
+	/* A row of its own for how long the longest in a column was. */
+	if (track->kind == TRACK_EXITS && track->longest_ns > 0) {
+		const guint longest =
+			track_lane(track, index, lanes, own, "exits/longest", "Longest exit");
+
+		lane_set_get(lanes, longest)->look = LANE_LOOK_LONGEST;
+	}
+	lane_set_get(lanes, own)->folded = track->kind == TRACK_REQUESTS;
+	for (guint k = 0; track->key_lanes && k < track->keys->len; k++) {
+		g_autofree char *id =
+			g_strdup_printf("%s/%s", track->id, track_key_at(track, k)->id);
+		const guint lane =
+			track_lane(track, index, lanes, own, id, track_key_at(track, k)->name);
+
+		lane_set_get(lanes, lane)->track_key = k;
+	}
+}
+
 void tracks_add_lanes(const GPtrArray *tracks, struct lane_set *lanes)
 {
-	for (guint t = 0; t < tracks->len; t++) {
-		const struct track *track = tracks->pdata[t];
-		const guint group =
-			lane_set_add(lanes, LANE_TRACK, LANE_NO_PARENT, track->id, track->name);
+	for (guint t = 0; t < tracks->len; t++)
+		add_track_lanes(tracks->pdata[t], t, lanes);
+}
 
-		lane_set_get(lanes, group)->track = t;
-		for (guint k = 0; k < track->keys->len; k++) {
-			const struct track_key *key =
-				&g_array_index(track->keys, struct track_key, k);
-			g_autofree char *id = g_strdup_printf("%s/%s", track->id, key->id);
-			const guint lane = lane_set_add(lanes, LANE_TRACK, group, id, key->name);
+guint track_lane_of_item(const struct track *self, const struct lane_set *lanes, guint item)
+{
+	g_autofree char *id = g_strdup_printf(
+		"%s/%s", self->id, track_key_at(self, track_item_at(self, item)->key)->id);
 
-			lane_set_get(lanes, lane)->track = t;
-			lane_set_get(lanes, lane)->track_key = k;
-		}
+	/* A request is looked at as a whole. */
+	return lane_set_find(lanes, self->key_lanes && self->kind != TRACK_REQUESTS ? id
+	                                                                           : self->id);
+}
+
+gboolean track_passes(const struct track *self, const recording_reader *reader,
+                      const guint8 *filter)
+{
+	gsize n;
+	const struct row_owner *owners = recording_reader_owners(reader, &n);
+
+	if (filter == NULL || self->vmids[0] == OWNER_NO_VALUE)
+		return TRUE;
+	for (gsize i = 0; i < n; i++) {
+		if (filter[i] && owners[i].owner_class == OWNER_GUEST &&
+		    (owners[i].vmid == self->vmids[0] || owners[i].vmid == self->vmids[1]))
+			return TRUE;
 	}
+	return FALSE;
 }

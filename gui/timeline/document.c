@@ -100,9 +100,10 @@ static void shown_forget(HvsDocument *self)
 static void states_extend(HvsDocument *self)
 {
 	for (guint i = self->states->len; i < self->lanes.lanes->len; i++) {
-		struct lane_state state = { .rank = (gint)i };
+		const struct lane *lane = lane_set_get(&self->lanes, i);
+		struct lane_state state = { .rank = lane->order != 0 ? lane->order : (gint)i };
 
-		state.flags[LANE_FOLDED] = lane_set_get(&self->lanes, i)->folded;
+		state.flags[LANE_FOLDED] = lane->folded;
 		g_array_append_val(self->states, state);
 	}
 	shown_forget(self);
@@ -311,8 +312,11 @@ void hvs_document_move_lane(HvsDocument *self, guint lane, gint by)
 
 gboolean hvs_document_lane_has_children(HvsDocument *self, guint lane)
 {
-	return lane + 1 < self->lanes.lanes->len &&
-	       lane_set_get(&self->lanes, lane + 1)->parent == lane;
+	for (guint i = lane + 1; i < self->lanes.lanes->len; i++) {
+		if (lane_set_get(&self->lanes, i)->parent == lane)
+			return TRUE;
+	}
+	return FALSE;
 }
 
 static gboolean contains(const char *text, const char *part)

@@ -72,7 +72,8 @@ static gboolean item_fits(HvsDocument *document, const struct lane *lane, guint 
 	const guint8 *filter = hvs_document_filter(document);
 
 	return (lane->track_key == LANE_ALL_KEYS || lane->track_key == row->key) &&
-	       (filter == NULL || row->owner >= source->slots->n_owners || filter[row->owner]);
+	       (filter == NULL || row->owner >= source->slots->n_owners || filter[row->owner]) &&
+	       track_passes(track, source->reader, filter);
 }
 
 static void item_fill(HvsDocument *document, guint lane, guint item, struct instance *out)
@@ -99,8 +100,8 @@ static gboolean item_at(HvsDocument *document, guint lane_index, gint64 at_ns, g
 	const struct track *track = source->tracks->pdata[lane->track];
 	gint64 best_ns = G_MAXINT64;
 
-	for (guint i = track_lower(track, at_ns - MAX(reach_ns, track->longest_ns));
-	     i < track->items->len; i++) {
+	for (guint i = track_reaching(track, 0, at_ns - reach_ns); i < track->items->len;
+	     i = track_reaching(track, i + 1, at_ns - reach_ns)) {
 		const struct track_item *item = &g_array_index(track->items, struct track_item, i);
 		const gint64 end_ns = item->start_ns + item->duration_ns;
 		gint64 distance_ns = 0;

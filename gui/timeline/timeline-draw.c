@@ -85,7 +85,7 @@ static void draw_names(HvsTimeline *self, const struct canvas *canvas)
 			                    .anchor = CANVAS_MIDDLE };
 		guint first = 0;
 
-		if (row->slots == NULL ||
+		if (row->n_slots == 0 || row->look != LANE_LOOK_TIME ||
 		    lane_set_get(hvs_document_source(self->document)->lanes, row->lane)->capacity >
 		            1)
 			continue;
@@ -95,13 +95,13 @@ static void draw_names(HvsTimeline *self, const struct canvas *canvas)
 			if (x < self->picture->view.width_px && row->present[x] == present)
 				continue;
 			if (x - first >= ROOM_PX && __builtin_popcountll(present) == 1) {
-				const struct slot *slot = &row->slots[__builtin_ctzll(present)];
+				const guint slot = (guint)__builtin_ctzll(present);
+				const char *name = picture_row_name(row, slot);
 
 				text.x = LABEL_PX + (first + x) / 2.0;
-				text.rgb = palette_text_on(slot->rgb);
-				if (canvas->text_width(canvas->data, TEXT_PX, slot->name) <
-				    x - first - 6)
-					canvas->text(canvas->data, &text, slot->name);
+				text.rgb = palette_text_on(picture_row_rgb(row, slot));
+				if (canvas->text_width(canvas->data, TEXT_PX, name) < x - first - 6)
+					canvas->text(canvas->data, &text, name);
 			}
 			first = x;
 		}

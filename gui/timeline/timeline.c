@@ -442,11 +442,8 @@ static gboolean timeline_tooltip(GtkWidget *widget, gint x, gint y, gboolean key
 				continue;
 			g_string_append_printf(
 				text, "%s%s", text->len > 0 ? "\n" : "",
-				row->slots != NULL
-					? row->slots[s].name
-					: g_array_index(row->track->keys, struct track_key, s)
-						  .name);
-			if (sum_ns > 0)
+				picture_row_name(row, s));
+			if (sum_ns > 0 && row->look == LANE_LOOK_TIME)
 				g_string_append_printf(
 					text, " %.1f%%",
 					row->time_ns[(gsize)column * row->n_slots + s] / sum_ns *
