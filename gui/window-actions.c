@@ -183,7 +183,7 @@ static void do_previous(HvsWindow *self)
 }
 
 /* Along a chain where the item has one, else to what ran next on that processor. */
-static void do_follow(HvsWindow *self)
+static void follow(HvsWindow *self, gboolean forward)
 {
 	const struct instance *instance = hvs_timeline_instance(window_timeline(self));
 	HvsDocument *document = window_document(self);
@@ -193,7 +193,7 @@ static void do_follow(HvsWindow *self)
 
 	if (instance == NULL)
 		return;
-	if (instance_follow(document, instance, &next)) {
+	if (instance_follow(document, instance, forward, &next)) {
 		choose_and_show(self, &next);
 	} else if (instance->core != LANE_ALL_CORES) {
 		gsize n;
@@ -203,10 +203,20 @@ static void do_follow(HvsWindow *self)
 
 		from.lane = lane_set_find(source->lanes, id);
 		from.is_item = FALSE;
-		if (instance_next(document, &from, TRUE, &next, &error))
+		if (instance_next(document, &from, forward, &next, &error))
 			choose_and_show(self, &next);
 	}
 	say_error(self, error);
+}
+
+static void do_follow(HvsWindow *self)
+{
+	follow(self, TRUE);
+}
+
+static void do_follow_back(HvsWindow *self)
+{
+	follow(self, FALSE);
 }
 
 static void do_lane_up(HvsWindow *self)
@@ -431,6 +441,7 @@ static const struct {
 	{ "next", do_next, FALSE },
 	{ "previous", do_previous, FALSE },
 	{ "follow", do_follow, FALSE },
+	{ "follow-back", do_follow_back, FALSE },
 	{ "choose", do_choose, FALSE },
 	{ "lane-up", do_lane_up, FALSE },
 	{ "lane-down", do_lane_down, FALSE },

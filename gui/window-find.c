@@ -24,12 +24,8 @@ static gint lane_of(HvsWindow *self, const struct find_hit *hit)
 
 		id = g_strdup_printf("core/%u", cores[hit->core].core);
 	} else {
-		const struct track *track = source->tracks->pdata[hit->track];
-		const struct track_item *item =
-			&g_array_index(track->items, struct track_item, hit->item);
-
-		id = g_strdup_printf("%s/%s", track->id,
-		                     g_array_index(track->keys, struct track_key, item->key).id);
+		return (gint)track_lane_of_item(source->tracks->pdata[hit->track], source->lanes,
+		                                hit->item);
 	}
 	lane = lane_set_find(source->lanes, id);
 	return lane == LANE_NO_PARENT ? -1 : (gint)lane;

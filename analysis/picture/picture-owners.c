@@ -45,7 +45,8 @@ static void targets_fill(struct composing *c)
 			const struct lane *lane =
 				lane_set_get(c->source->lanes, picture->rows[i].lane);
 			const struct target target = { &picture->rows[i],
-				                       slot_of(slots, owner, c->core) };
+				                       slot_of(slots, owner, c->core) -
+				                               picture->rows[i].first_slot };
 
 			if (lane->kind == LANE_OWNERS &&
 			    (lane->core == LANE_ALL_CORES || lane->core == c->core) &&

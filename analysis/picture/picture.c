@@ -46,12 +46,30 @@ gint64 picture_instant(const struct picture_view *view, double x)
 	       (gint64)floor(x * (double)(view->to_ns - view->from_ns) / view->width_px);
 }
 
+/* The slot into which all owners of the lane fall on whatever core, or n_slots. */
+static guint only_slot(const struct slot_table *slots, const struct lane *lane)
+{
+	guint only = slots->n_slots;
+
+	for (guint i = 0; lane->owners != NULL && i < slots->n_owners; i++) {
+		if (!lane->owners[i])
+			continue;
+		if (slots->of_owner[i] == SLOT_NONE ||
+		    (only != slots->n_slots && only != slots->of_owner[i]))
+			return slots->n_slots;
+		only = slots->of_owner[i];
+	}
+	return only;
+}
+
 static guint row_slots(const struct picture_source *source, const struct lane *lane)
 {
 	const struct track *track;
 
 	if (lane->kind == LANE_OWNERS)
-		return source->slots->n_slots;
+		return only_slot(source->slots, lane) < source->slots->n_slots
+		               ? 1
+		               : source->slots->n_slots;
 	if (lane->kind == LANE_GROUP || source->tracks == NULL)
 		return 0;
 	track = source->tracks->pdata[lane->track];
@@ -110,9 +128,13 @@ static void rows_prepare(struct picture *self, const struct picture_source *sour
 			                      .look = lane->look,
 			                      .dark = source->slots->theme == THEME_DARK,
 			                      .by = source->slots->by };
-		if (lane->kind == LANE_OWNERS)
-			row->slots = source->slots->slots;
-		else if (lane->kind == LANE_TRACK && source->tracks != NULL)
+		if (lane->kind == LANE_OWNERS) {
+			const guint only = only_slot(source->slots, lane);
+
+			row->first_slot = only < source->slots->n_slots ? only : 0;
+			row->slots = source->slots->slots + row->first_slot;
+		}
+		if (lane->kind == LANE_TRACK && source->tracks != NULL)
 			row->track = source->tracks->pdata[lane->track];
 		row->time_ns = self->buffer->time_ns + time_at;
 		row->present = self->buffer->present + i * width;

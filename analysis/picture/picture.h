@@ -36,6 +36,8 @@ struct picture_row {
 	guint lane;
 	guint n_slots;
 	const struct slot *slots;  /* of owners; NULL in a row of a track */
+	guint first_slot;          /* place of slots[0] in the table: where a lane's owners all
+	                            * fall into one slot, the row has no other */
 	const struct track *track; /* of items; its keys are the slots */
 	enum lane_look look;
 	gboolean dark; /* on a dark ground */

@@ -20,10 +20,12 @@ struct painting {
 	guint32 light[TRACK_KEYS_MAX]; /* of the hatching; 0: solid */
 };
 
-/* A column's kinds, from the top. */
+/* A column's kinds, the lowest first. */
 struct column {
-	guint8 slot[HEIGHT_MAX];
-	guint empty; /* lines above the first */
+	guint n;
+	guint16 height[64];
+	guint8 slot[64];
+	guint empty; /* lines above them */
 };
 
 static void painting_init(struct painting *self, const struct picture *picture,
@@ -37,10 +39,11 @@ static void painting_init(struct painting *self, const struct picture *picture,
 	self->empty = OPAQUE | theme->lane;
 	for (guint s = 0; s < row->n_slots; s++) {
 		const guint32 rgb = picture_row_rgb(row, s);
-		const gboolean hatched = picture_row_hatched(row, s);
 
 		self->rgb[s] = OPAQUE | rgb;
-		self->light[s] = hatched ? OPAQUE | palette_mix(rgb, 0xffffff, 0.6) : 0;
+		self->light[s] = picture_row_hatched(row, s)
+		                         ? OPAQUE | palette_mix(rgb, 0xffffff, 0.6)
+		                         : 0;
 	}
 }
 
@@ -48,18 +51,21 @@ static void column_fill(struct column *column, const struct painting *painting, 
 {
 	const struct picture_row *row = painting->row;
 	guint16 heights[TRACK_KEYS_MAX];
-	guint y = painting->height;
 
+	column->n = 0;
+	column->empty = painting->height;
+	if (row->present[x] == 0)
+		return;
 	picture_column_heights(painting->picture, row, painting->capacity, x, painting->height,
 	                       heights);
 	for (guint64 left = row->present[x]; left != 0; left &= left - 1) {
 		const guint s = (guint)__builtin_ctzll(left);
-		const guint n = MIN(heights[s], y);
+		const guint n = MIN(heights[s], column->empty);
 
-		y -= n;
-		memset(&column->slot[y], (int)s, n);
+		column->slot[column->n] = (guint8)s;
+		column->height[column->n++] = (guint16)n;
+		column->empty -= n;
 	}
-	column->empty = y;
 }
 
 /* Columns of one owner alone look the same as long as they are full. */
@@ -85,17 +91,20 @@ static void column_paint(const struct column *column, const struct painting *pai
                          guint32 (*block)[BLOCK_PX], guint x, guint screen_y)
 {
 	const guint at = x % BLOCK_PX;
-	guint y = 0;
+	guint y = painting->height;
 
-	for (; y < column->empty; y++)
-		block[y][at] = painting->empty;
-	for (; y < painting->height; y++) {
-		const guint slot = column->slot[y];
-		const gboolean hatch =
-			painting->light[slot] != 0 && (x + screen_y + y) % HATCH_PX < 2;
+	for (guint i = 0; i < column->n; i++) {
+		const guint top = y - column->height[i];
+		const guint32 rgb = painting->rgb[column->slot[i]];
+		const guint32 light = painting->light[column->slot[i]];
 
-		block[y][at] = hatch ? painting->light[slot] : painting->rgb[slot];
+		for (; light == 0 && y > top; y--)
+			block[y - 1][at] = rgb;
+		for (; y > top; y--)
+			block[y - 1][at] = (x + screen_y + y - 1) % HATCH_PX < 2 ? light : rgb;
 	}
+	for (; y > 0; y--)
+		block[y - 1][at] = painting->empty;
 }
 
 void pixels_draw_row(const struct pixels *self, const struct picture *picture,
@@ -111,7 +120,7 @@ void pixels_draw_row(const struct pixels *self, const struct picture *picture,
 	const guint screen_y = (guint)(y + HEIGHT_MAX * HATCH_PX);
 	guint32 block[HEIGHT_MAX][BLOCK_PX];
 	struct painting painting;
-	struct column column;
+	struct column column = { .n = 0 };
 
 	if (height > HEIGHT_MAX || row->n_slots > TRACK_KEYS_MAX || bottom <= top)
 		return;

@@ -1,7 +1,10 @@
 #include "analysis/picture/tile-store.h"
 
+#include <sys/resource.h>
+
 enum {
-	WORKERS_MAX = 4
+	WORKERS_MAX = 4,
+	WORKER_NICE = 10
 };
 
 struct entry {
@@ -98,6 +101,9 @@ static gpointer worker_main(gpointer data)
 	struct worker *worker = data;
 	struct tile_store *self = worker->store;
 
+	/* Whoever draws comes first. Linux counts niceness by thread; where that cannot be set,
+	 * nothing but smoothness is lost. */
+	(void)setpriority(PRIO_PROCESS, 0, WORKER_NICE);
 	g_mutex_lock(&self->mutex);
 	while (!self->stop) {
 		struct tile_key *key = g_queue_pop_head(&self->wanted);

@@ -1,6 +1,7 @@
 #include "gui/timeline/inspector.h"
 
 #include "analysis/picture/page.h"
+#include "gui/timeline/figures-view.h"
 #include "gui/timeline/worker.h"
 
 #include <glib/gi18n.h>
@@ -44,6 +45,7 @@ struct _HvsInspector {
 	HvsView *view;
 	HvsTimeline *timeline;
 	hvs_worker *worker;
+	hvs_worker *tables_worker; /* these may take longer than the sums */
 	gulong document_changed;
 	gulong view_changed;
 	guint update; /* source */
@@ -57,6 +59,9 @@ struct _HvsInspector {
 	GtkWidget *items_note;
 	GtkListStore *bins;
 	GtkWidget *bins_note;
+	GtkWidget *tables[TABLES];
+	GtkWidget *tables_note[TABLES];
+	GArray *places[TABLES]; /* struct table_place, one a row of the figures shown */
 };
 
 G_DEFINE_TYPE(HvsInspector, hvs_inspector, GTK_TYPE_NOTEBOOK)
@@ -167,6 +172,78 @@ static void answered(const struct range_answer *answer, const GError *error, gpo
 	}
 }
 
+/* A row of a domain that the filters leave. */
+static gboolean row_passes(const struct figures *figures, guint row, gpointer data)
+{
+	HvsInspector *self = data;
+	const GPtrArray *filters = hvs_document_filters(self->document);
+
+	for (guint f = 0; f < filters->len; f++) {
+		g_auto(GStrv) parts = g_strsplit(filters->pdata[f], " / ", 2);
+
+		for (guint i = 0; i < figures->n_columns; i++) {
+			const char *name = figures->columns[i].name;
+
+			if ((strcmp(name, "domain") == 0 || strcmp(name, "frontend") == 0 ||
+			     strcmp(name, "backend") == 0) &&
+			    g_strcmp0(figures_at(figures, row, i)->text, parts[0]) == 0)
+				return TRUE;
+		}
+	}
+	return filters->len == 0;
+}
+
+static void tables_answered(const struct tables *tables, const GError *error, gpointer data)
+{
+	static const char *const empty[TABLES] = {
+		N_("No vCPU ran here, or the recording does not tell them apart."),
+		N_("No exit began here, or the recording does not tell vCPUs apart."),
+		N_("Nothing here to measure a latency of."),
+		N_("No request of a frontend to its backend began here."),
+	};
+	static const char *const notes[TABLES] = {
+		N_("As 'hvscope report sched'. Click a row for its longest wait."),
+		N_("As 'hvscope report exits': EL2 time. Click a row for the longest."),
+		N_("As 'hvscope report latency'."),
+		N_("As 'hvscope report backend'. Click a row for the request; ] goes along it."),
+	};
+	HvsInspector *self = data;
+
+	if (tables == NULL) {
+		if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+			g_signal_emit_by_name(self->document, "failed", error->message);
+		return;
+	}
+	for (guint i = 0; i < TABLES; i++) {
+		figures_view_fill(self->tables[i], tables->figures[i], &self->axis, row_passes,
+		                  self);
+		gtk_label_set_text(GTK_LABEL(self->tables_note[i]),
+		                   _(figures_rows(tables->figures[i]) > 0 ? notes[i] : empty[i]));
+		g_clear_pointer(&self->places[i], g_array_unref);
+		self->places[i] = g_array_ref(tables->places[i]);
+	}
+}
+
+static void table_chosen(GtkWidget *view, guint row, gpointer data)
+{
+	HvsInspector *self = data;
+
+	for (guint i = 0; i < TABLES; i++) {
+		const struct table_place *place;
+		guint lane;
+
+		if (self->tables[i] != view || self->places[i] == NULL ||
+		    row >= self->places[i]->len)
+			continue;
+		place = &g_array_index(self->places[i], struct table_place, row);
+		if (place->lane == NULL)
+			continue;
+		lane = lane_set_find(hvs_document_source(self->document)->lanes, place->lane);
+		g_signal_emit(self, signal_go, 0, place->start_ns, place->end_ns,
+		              lane == LANE_NO_PARENT ? -1 : (gint)lane);
+	}
+}
+
 static void fill_item(HvsInspector *self, guint track_index, guint index)
 {
 	const struct picture_source *source = hvs_document_source(self->document);
@@ -180,7 +257,6 @@ static void fill_item(HvsInspector *self, guint track_index, guint index)
 	g_autofree char *who = NULL;
 	g_autofree char *where =
 		item->core != LANE_ALL_CORES ? names_core(&cores[item->core]) : g_strdup("");
-	g_autofree char *lane = g_strdup_printf("%s/%s", track->id, key->id);
 
 	if (item->owner < source->slots->n_owners)
 		who = page_owner_name(source->reader, item->owner);
@@ -190,7 +266,7 @@ static void fill_item(HvsInspector *self, guint track_index, guint index)
 	                                  ITEM_WHO, who != NULL ? who : "", ITEM_WHERE, where,
 	                                  ITEM_START_NS, item->start_ns, ITEM_END_NS,
 	                                  item->start_ns + item->duration_ns, ITEM_LANE,
-	                                  (gint)lane_set_find(source->lanes, lane), -1);
+	                                  (gint)track_lane_of_item(track, source->lanes, index), -1);
 }
 
 /* The first items of the range, and how many there are. */
@@ -206,6 +282,10 @@ static void fill_items(HvsInspector *self, struct view_range range)
 		const struct track *track = source->tracks->pdata[t];
 		const guint past = track_lower(track, range.to_ns);
 		guint count = 0;
+
+		/* What a vCPU did is in the schedule. */
+		if (track->kind == TRACK_VCPU || !track_passes(track, source->reader, filter))
+			continue;
 
 		for (guint i = track_lower(track, range.from_ns); i < past; i++) {
 			const guint owner = g_array_index(track->items, struct track_item, i).owner;
@@ -268,6 +348,8 @@ static gboolean update(gpointer data)
 	self->asked = range;
 	say_range(self, range);
 	fill_items(self, range);
+	hvs_worker_ask_tables(self->tables_worker, range.from_ns, range.to_ns, tables_answered,
+	                      self);
 	hvs_worker_ask_range(self->worker, range.from_ns, range.to_ns, hypervisor, answered, self);
 	return G_SOURCE_REMOVE;
 }
@@ -307,6 +389,9 @@ static void forget(HvsInspector *self)
 		g_source_remove(self->update);
 	self->update = 0;
 	g_clear_pointer(&self->worker, hvs_worker_free);
+	g_clear_pointer(&self->tables_worker, hvs_worker_free);
+	for (guint i = 0; i < TABLES; i++)
+		g_clear_pointer(&self->places[i], g_array_unref);
 	if (self->document != NULL)
 		g_signal_handler_disconnect(self->document, self->document_changed);
 	if (self->view != NULL)
@@ -329,6 +414,7 @@ void hvs_inspector_set(HvsInspector *self, HvsDocument *document, HvsView *view,
 	self->view = g_object_ref(view);
 	self->timeline = timeline;
 	self->worker = hvs_worker_new(hvs_document_path(document));
+	self->tables_worker = hvs_worker_new(hvs_document_path(document));
 	axis_init(&self->axis, hvs_document_reader(document));
 	/* Filters and tracks change what is listed; so do tiles, which cost a look only. */
 	self->document_changed =
@@ -438,6 +524,18 @@ static void build_items(HvsInspector *self)
 	add_page(self, _("Events"), self->items_note, view);
 }
 
+static void build_tables(HvsInspector *self)
+{
+	static const char *const titles[TABLES] = { N_("Schedule"), N_("Exits"), N_("Latency"),
+		                                    N_("Requests") };
+
+	for (guint i = 0; i < TABLES; i++) {
+		self->tables[i] = figures_view_new(table_chosen, self);
+		self->tables_note[i] = gtk_label_new(NULL);
+		add_page(self, _(titles[i]), self->tables_note[i], self->tables[i]);
+	}
+}
+
 static void build_bins(HvsInspector *self)
 {
 	GtkWidget *view;
@@ -478,8 +576,10 @@ static void hvs_inspector_init(HvsInspector *self)
 	build_times(self);
 	self->instance = gtk_label_new(NULL);
 	add_page(self, _("Interval"), self->instance, NULL);
+	build_tables(self);
 	build_items(self);
 	build_bins(self);
+	gtk_notebook_popup_enable(GTK_NOTEBOOK(self));
 	gtk_notebook_set_scrollable(GTK_NOTEBOOK(self), TRUE);
 }
 

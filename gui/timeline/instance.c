@@ -1,6 +1,7 @@
 #include "gui/timeline/instance.h"
 
 #include "analysis/picture/page.h"
+#include "gui/timeline/instance-detail.h"
 
 #include <glib/gi18n.h>
 
@@ -194,7 +195,8 @@ gboolean instance_next(HvsDocument *document, const struct instance *from, gbool
 	}
 }
 
-gboolean instance_follow(HvsDocument *document, const struct instance *from, struct instance *out)
+gboolean instance_follow(HvsDocument *document, const struct instance *from, gboolean forward,
+                         struct instance *out)
 {
 	const struct picture_source *source = hvs_document_source(document);
 	const struct lane *lane = lane_set_get(source->lanes, from->lane);
@@ -205,8 +207,10 @@ gboolean instance_follow(HvsDocument *document, const struct instance *from, str
 		return FALSE;
 	track = source->tracks->pdata[lane->track];
 	flow = g_array_index(track->items, struct track_item, from->item).flow;
-	for (guint i = from->item + 1; flow != TRACK_NO_FLOW && i < track->items->len; i++) {
-		if (g_array_index(track->items, struct track_item, i).flow == flow) {
+	/* Before the first comes G_MAXUINT, which ends the loop too. */
+	for (guint i = forward ? from->item + 1 : from->item - 1;
+	     flow != TRACK_NO_FLOW && i < track->items->len; i = forward ? i + 1 : i - 1) {
+		if (track_item_at(track, i)->flow == flow) {
 			item_fill(document, lane_set_find(source->lanes, track->id), i, out);
 			return TRUE;
 		}
@@ -310,10 +314,10 @@ char *instance_describe(HvsDocument *document, const struct instance *self, cons
 		const struct track *track =
 			source->tracks->pdata[lane_set_get(source->lanes, self->lane)->track];
 
-		if (track->texts != NULL)
-			g_string_append_printf(text, _("Text: %s\n"),
-			                       (const char *)track->texts->pdata[self->item]);
+		instance_append_item(text, document, track, self->item, axis);
 	}
-	g_string_append_printf(text, _("Trace byte: %" G_GUINT64_FORMAT), self->trace_offset);
+	if (self->trace_offset != TRACK_NO_OFFSET)
+		g_string_append_printf(text, _("Trace byte: %" G_GUINT64_FORMAT),
+		                       self->trace_offset);
 	return g_string_free(text, FALSE);
 }

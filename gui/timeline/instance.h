@@ -34,8 +34,10 @@ gboolean instance_at(HvsDocument *document, guint lane, gint64 at_ns, gint64 rea
 gboolean instance_next(HvsDocument *document, const struct instance *from, gboolean forward,
                        struct instance *out, GError **error);
 
-/* The next item of the same chain (a request's next stage). FALSE: there is none. */
-gboolean instance_follow(HvsDocument *document, const struct instance *from, struct instance *out);
+/* The next item of the same chain (a request's next stage), or the one before. FALSE:
+ * there is none. */
+gboolean instance_follow(HvsDocument *document, const struct instance *from, gboolean forward,
+                         struct instance *out);
 
 /* "web / nginx" or "IRQ". Free the result. */
 char *instance_name(HvsDocument *document, const struct instance *self);

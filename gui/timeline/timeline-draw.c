@@ -1,6 +1,7 @@
 #include "gui/timeline/timeline-private.h"
 
 #include "analysis/export/cairo-canvas.h"
+#include "analysis/picture/flow.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
@@ -275,6 +276,65 @@ static void draw_instance(HvsTimeline *self, cairo_t *cr)
 	}
 }
 
+static double flow_x_of(gpointer data, gint64 at_ns)
+{
+	return timeline_x_of(data, at_ns);
+}
+
+/* The lane's row, or that of the nearest lane above it in the tree that is shown. */
+static gboolean flow_y_of(gpointer data, guint lane, double *y)
+{
+	HvsTimeline *self = data;
+	const GArray *shown = hvs_document_shown_lanes(self->document);
+	const struct lane_set *lanes = hvs_document_source(self->document)->lanes;
+
+	for (; lane != LANE_NO_PARENT; lane = lane_set_get(lanes, lane)->parent) {
+		for (guint i = 0; i < shown->len; i++) {
+			if (g_array_index(shown, guint, i) == lane) {
+				*y = RULER_PX + lane_y(self, i) + LANE_PX / 2.0;
+				return TRUE;
+			}
+		}
+	}
+	return FALSE;
+}
+
+struct flow_drawing {
+	HvsTimeline *timeline;
+	const struct canvas *canvas;
+	guint32 rgb;
+};
+
+static void draw_flow(const struct track *track, guint flow, gpointer data)
+{
+	const struct flow_drawing *self = data;
+	const struct flow_place place = { flow_x_of, flow_y_of, self->timeline };
+
+	flow_draw(hvs_document_source(self->timeline->document), track, flow, self->canvas, &place,
+	          self->rgb);
+}
+
+/* The arrows of all requests in view, where those are few, and of the chosen one. */
+static void draw_flows(HvsTimeline *self, const struct canvas *canvas)
+{
+	const struct picture_source *source = hvs_document_source(self->document);
+	const struct view_range range = hvs_view_range(self->view);
+	const struct theme *theme = theme_get(self->theme);
+	struct flow_drawing drawing = { self, canvas, theme->text };
+	const struct lane *lane;
+	const struct track *track;
+
+	flow_foreach(source, range.from_ns, range.to_ns, hvs_document_filter(self->document),
+	             draw_flow, &drawing);
+	if (!self->has_instance || !self->instance.is_item)
+		return;
+	lane = lane_set_get(source->lanes, self->instance.lane);
+	track = source->tracks->pdata[lane->track];
+	drawing.rgb = theme->accent;
+	if (track->requests != NULL)
+		draw_flow(track, track_item_at(track, self->instance.item)->flow, &drawing);
+}
+
 static void draw_over(HvsTimeline *self, cairo_t *cr, const struct canvas *canvas)
 {
 	const struct view_range selection = hvs_view_selection(self->view);
@@ -291,6 +351,7 @@ static void draw_over(HvsTimeline *self, cairo_t *cr, const struct canvas *canva
 
 		draw_range(self, cr, MIN(self->press_ns, at_ns), MAX(self->press_ns, at_ns), 0.3);
 	}
+	draw_flows(self, canvas);
 	if (self->has_instance)
 		draw_instance(self, cr);
 	draw_marks(self, cr, canvas);

@@ -16,6 +16,7 @@ enum {
 enum question_kind {
 	QUESTION_RANGE,
 	QUESTION_FIND,
+	QUESTION_TABLES,
 	QUESTIONS
 };
 
@@ -32,6 +33,7 @@ struct question {
 	gpointer data;
 
 	struct range_answer range;
+	struct tables tables;
 	gboolean answered;
 	GArray *hits;
 	GError *error;
@@ -135,7 +137,9 @@ static void find_items(struct question *self, guint t)
 			&g_array_index(track->keys, struct track_key, item->key);
 		const struct find_hit hit = { .start_ns = item->start_ns, .track = t, .item = i };
 
-		if (!duration_fits(&self->find, item->duration_ns))
+		/* What the hypervisor did for a vCPU is an exit, and found as that. */
+		if (!duration_fits(&self->find, item->duration_ns) ||
+		    (track->kind == TRACK_VCPU && g_str_has_prefix(key->id, "hypervisor/")))
 			continue;
 		if (whole || text_fits(&self->find, key->name) ||
 		    (track->texts != NULL && text_fits(&self->find, track->texts->pdata[i]))) {
@@ -212,6 +216,8 @@ static void question_free(struct question *self)
 		if (self->range.has_histogram)
 			range_histogram_deinit(&self->range.histogram);
 	}
+	if (self->answered && self->kind == QUESTION_TABLES)
+		tables_deinit(&self->tables);
 	g_clear_pointer(&self->hits, g_array_unref);
 	g_clear_pointer(&self->tracks, g_ptr_array_unref);
 	g_clear_error(&self->error);
@@ -232,12 +238,29 @@ static gboolean deliver(gpointer data)
 		if (self->kind == QUESTION_RANGE)
 			((range_answer_fn)self->answer)(self->answered ? &self->range : NULL,
 			                                self->error, self->data);
+		else if (self->kind == QUESTION_TABLES)
+			((tables_answer_fn)self->answer)(self->answered ? &self->tables : NULL,
+			                                 self->error, self->data);
 		else
 			((find_answer_fn)self->answer)(self->answered ? self->hits : NULL,
 			                               self->error, self->data);
 	}
 	question_free(self);
 	return G_SOURCE_REMOVE;
+}
+
+static gboolean work_out(struct question *self, recording_reader *reader)
+{
+	switch (self->kind) {
+	case QUESTION_RANGE:
+		return sum_range(self, reader);
+	case QUESTION_TABLES:
+		return tables_init(&self->tables, reader, self->from_ns, self->to_ns, &self->error);
+	case QUESTION_FIND:
+	case QUESTIONS:
+	default:
+		return find_all(self, reader);
+	}
 }
 
 static void run(gpointer data, gpointer user_data)
@@ -249,9 +272,7 @@ static void run(gpointer data, gpointer user_data)
 		if (worker->reader == NULL)
 			worker->reader = recording_reader_new(worker->path, &self->error);
 		if (worker->reader != NULL)
-			self->answered = self->kind == QUESTION_RANGE
-			                         ? sum_range(self, worker->reader)
-			                         : find_all(self, worker->reader);
+			self->answered = work_out(self, worker->reader);
 	}
 	g_idle_add(deliver, self);
 }
@@ -310,6 +331,16 @@ void hvs_worker_ask_range(hvs_worker *self, gint64 from_ns, gint64 to_ns, const 
 	question->from_ns = from_ns;
 	question->to_ns = to_ns;
 	question->owners = g_memdup2(owners, n + 1);
+	g_thread_pool_push(self->pool, question, NULL);
+}
+
+void hvs_worker_ask_tables(hvs_worker *self, gint64 from_ns, gint64 to_ns,
+                           tables_answer_fn answer, gpointer data)
+{
+	struct question *question = ask(self, QUESTION_TABLES, (void (*)(void))answer, data);
+
+	question->from_ns = from_ns;
+	question->to_ns = to_ns;
 	g_thread_pool_push(self->pool, question, NULL);
 }
 

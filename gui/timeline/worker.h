@@ -7,6 +7,7 @@
 #pragma once
 
 #include "analysis/range.h"
+#include "gui/timeline/tables.h"
 
 #include <glib-object.h>
 
@@ -22,6 +23,9 @@ struct range_answer {
 /* `answer` is NULL where `error` is set. Both are valid during the call. */
 typedef void (*range_answer_fn)(const struct range_answer *answer, const GError *error,
                                 gpointer data);
+
+/* `answer` is NULL where `error` is set. */
+typedef void (*tables_answer_fn)(const struct tables *answer, const GError *error, gpointer data);
 
 /* One thing found: a span, or an item of a track (`item`). */
 struct find_hit {
@@ -58,6 +62,8 @@ void hvs_worker_free(hvs_worker *self);
  * G_MAXUINT8; copied. */
 void hvs_worker_ask_range(hvs_worker *self, gint64 from_ns, gint64 to_ns, const guint8 *owners,
                           range_answer_fn answer, gpointer data);
+void hvs_worker_ask_tables(hvs_worker *self, gint64 from_ns, gint64 to_ns, tables_answer_fn answer,
+                           gpointer data);
 /* `tracks` (struct track) may be NULL; a reference is taken. `query` is copied. */
 void hvs_worker_ask_find(hvs_worker *self, const struct find_query *query, GPtrArray *tracks,
                          find_answer_fn answer, gpointer data);
