@@ -494,6 +494,13 @@ static void restore_view(GSimpleAction *action, GVariant *parameter, gpointer da
 	                 (guint)CLAMP(g_variant_get_int32(parameter), 0, VIEW_SAVED - 1));
 }
 
+/* A page of the numbers beside the picture, and into its table. */
+static void show_page(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+	(void)action;
+	hvs_inspector_show_page(HVS_WINDOW(data)->inspector, g_variant_get_int32(parameter));
+}
+
 static void change_grid(GSimpleAction *action, GVariant *state, gpointer data)
 {
 	hvs_timeline_set_grid(HVS_WINDOW(data)->timeline, g_variant_get_boolean(state));
@@ -510,7 +517,7 @@ static void change_dark(GSimpleAction *action, GVariant *state, gpointer data)
 {
 	HvsWindow *self = data;
 
-	self->theme = g_variant_get_boolean(state) ? THEME_DARK : THEME_LIGHT;
+	self->theme = g_variant_get_boolean(state) ? THEME_DARK : window_bright_theme();
 	g_simple_action_set_state(action, state);
 	window_apply_theme(self);
 }
@@ -534,6 +541,7 @@ void window_add_actions(HvsWindow *self)
 	static const GActionEntry entries[] = {
 		{ .name = "save-view", .activate = save_view, .parameter_type = "i" },
 		{ .name = "restore-view", .activate = restore_view, .parameter_type = "i" },
+		{ .name = "page", .activate = show_page, .parameter_type = "i" },
 		{ .name = "grid", .state = "false", .change_state = change_grid },
 		{ .name = "relative", .state = "false", .change_state = change_relative },
 		{ .name = "dark", .state = "false", .change_state = change_dark },

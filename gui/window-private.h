@@ -50,6 +50,7 @@ void window_add_actions(HvsWindow *self);
 void window_update_actions(HvsWindow *self);
 void window_open_second(HvsWindow *self, const char *path);
 void window_close(HvsWindow *self);
+enum theme_kind window_bright_theme(void);
 void window_apply_theme(HvsWindow *self);
 void window_go(HvsWindow *self, gint64 start_ns, gint64 end_ns, gint lane);
 

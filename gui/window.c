@@ -84,6 +84,16 @@ static void update_chips(HvsWindow *self)
 	gtk_widget_set_visible(self->chips, filters->len > 0);
 }
 
+/* What is not dark: high contrast where the desktop has that. */
+enum theme_kind window_bright_theme(void)
+{
+	g_autofree char *name = NULL;
+
+	g_object_get(gtk_settings_get_default(), "gtk-theme-name", &name, NULL);
+	return name != NULL && g_str_has_prefix(name, "HighContrast") ? THEME_CONTRAST
+	                                                              : THEME_LIGHT;
+}
+
 void window_apply_theme(HvsWindow *self)
 {
 	g_object_set(gtk_settings_get_default(), "gtk-application-prefer-dark-theme",
@@ -213,13 +223,19 @@ static void lane_menu(HvsTimeline *timeline, guint lane, GdkEventButton *event, 
 
 static void instance_chosen(HvsTimeline *timeline, HvsWindow *self)
 {
+	GtkNotebook *pages = GTK_NOTEBOOK(self->inspector);
+	GtkWidget *focus = gtk_window_get_focus(GTK_WINDOW(self));
+
 	if (timeline == self->timeline)
 		hvs_inspector_update_instance(self->inspector);
-	if (hvs_timeline_instance(timeline) != NULL)
-		gtk_notebook_set_current_page(GTK_NOTEBOOK(self->inspector), 1);
-	else
-		gtk_notebook_set_current_page(GTK_NOTEBOOK(self->inspector), 0);
 	window_update_actions(self);
+	/* Whoever goes through a table wants to keep it. */
+	if (focus != NULL && gtk_widget_is_ancestor(focus, GTK_WIDGET(pages)))
+		return;
+	if (hvs_timeline_instance(timeline) != NULL)
+		gtk_notebook_set_current_page(pages, INSPECTOR_INTERVAL);
+	else if (gtk_notebook_get_current_page(pages) == INSPECTOR_INTERVAL)
+		gtk_notebook_set_current_page(pages, INSPECTOR_TIME);
 }
 
 void window_open_second(HvsWindow *self, const char *path)
@@ -501,19 +517,25 @@ static void build_charts(HvsWindow *self)
 	g_signal_connect(self->inspector, "filter", G_CALLBACK(inspector_filters), self);
 }
 
-static gboolean prefers_contrast(void)
+/* Eight tabs are to be seen at once. */
+static void install_style(void)
 {
-	g_autofree char *name = NULL;
+	g_autoptr(GtkCssProvider) css = gtk_css_provider_new();
 
-	g_object_get(gtk_settings_get_default(), "gtk-theme-name", &name, NULL);
-	return name != NULL && g_str_has_prefix(name, "HighContrast");
+	gtk_css_provider_load_from_data(css,
+	                                "notebook.hvs-pages > header > tabs > tab {"
+	                                " padding: 3px 5px; margin: 0; min-width: 0; }",
+	                                -1, NULL);
+	gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(css),
+	                                          GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
 }
 
 static void hvs_window_init(HvsWindow *self)
 {
 	gtk_widget_init_template(GTK_WIDGET(self));
 	self->view = hvs_view_new();
-	self->theme = prefers_contrast() ? THEME_CONTRAST : THEME_LIGHT;
+	self->theme = window_bright_theme();
+	install_style();
 	build_menus(self);
 	build_charts(self);
 	build_recent(self);

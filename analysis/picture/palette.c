@@ -242,10 +242,9 @@ void slot_table_init(struct slot_table *self, const recording_reader *reader, en
 	struct names names;
 
 	names_init(&names, reader);
-	*self = (struct slot_table) { .n_owners = (guint)n,
-		                      .of_owner = g_new0(guint8, n + 1),
-		                      .theme = theme,
-		                      .by = by };
+	*self = (struct slot_table) {
+		.n_owners = (guint)n, .of_owner = g_new0(guint8, n + 1), .theme = theme, .by = by
+	};
 	if (by == COLOUR_BY_CORE)
 		add_cores(self, reader);
 	else

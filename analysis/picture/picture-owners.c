@@ -159,8 +159,8 @@ static void add_buckets(struct composing *c, const struct tile *tile, gint64 fro
 			;
 		if (start_ns >= to_ns)
 			break;
-		if (end_ns <= from_ns || !picture_columns_of(c, MAX(start_ns, from_ns),
-		                                             MIN(end_ns, to_ns), &columns))
+		if (end_ns <= from_ns ||
+		    !picture_columns_of(c, MAX(start_ns, from_ns), MIN(end_ns, to_ns), &columns))
 			continue;
 		for (guint x = columns.first; x <= columns.last; x++) {
 			const float share = (float)(picture_part_ns(c, &columns, x) / length_ns);

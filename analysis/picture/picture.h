@@ -42,12 +42,12 @@ struct picture_row {
 	enum lane_look look;
 	gboolean dark; /* on a dark ground */
 	enum colour_by by;
-	float *time_ns;            /* [column * n_slots + slot]; in a row of LANE_LOOK_LONGEST
-	                            * the longest duration, not a sum */
-	guint64 *present;          /* bit of each slot that was there, if only for a moment */
-	guint32 *count;            /* spans or items that begin in the column */
-	guint32 *owner;            /* whose whole column it is, or PICTURE_OWNER_* */
-	guint32 largest_count;     /* of all columns */
+	float *time_ns;        /* [column * n_slots + slot]; in a row of LANE_LOOK_LONGEST
+	                        * the longest duration, not a sum */
+	guint64 *present;      /* bit of each slot that was there, if only for a moment */
+	guint32 *count;        /* spans or items that begin in the column */
+	guint32 *owner;        /* whose whole column it is, or PICTURE_OWNER_* */
+	guint32 largest_count; /* of all columns */
 };
 
 struct picture_source {

@@ -41,9 +41,8 @@ static void painting_init(struct painting *self, const struct picture *picture,
 		const guint32 rgb = picture_row_rgb(row, s);
 
 		self->rgb[s] = OPAQUE | rgb;
-		self->light[s] = picture_row_hatched(row, s)
-		                         ? OPAQUE | palette_mix(rgb, 0xffffff, 0.6)
-		                         : 0;
+		self->light[s] =
+			picture_row_hatched(row, s) ? OPAQUE | palette_mix(rgb, 0xffffff, 0.6) : 0;
 	}
 }
 

@@ -19,11 +19,16 @@ struct exits {
 };
 
 const char *const track_reason_titles[EXIT_REASONS] = {
-	[EXIT_UNKNOWN] = "unknown",       [EXIT_CALL] = "call",
-	[EXIT_TRAP] = "trap",             [EXIT_WFI] = "WFI",
-	[EXIT_IRQ] = "IRQ",               [EXIT_FIQ] = "FIQ",
-	[EXIT_INST_ABORT] = "inst abort", [EXIT_DATA_ABORT] = "data abort",
-	[EXIT_SERROR] = "SError",         [EXIT_DEBUG] = "debug",
+	[EXIT_UNKNOWN] = "unknown",
+	[EXIT_CALL] = "call",
+	[EXIT_TRAP] = "trap",
+	[EXIT_WFI] = "WFI",
+	[EXIT_IRQ] = "IRQ",
+	[EXIT_FIQ] = "FIQ",
+	[EXIT_INST_ABORT] = "inst abort",
+	[EXIT_DATA_ABORT] = "data abort",
+	[EXIT_SERROR] = "SError",
+	[EXIT_DEBUG] = "debug",
 	[EXIT_OTHER] = "other",
 };
 
@@ -31,9 +36,9 @@ guint32 track_reason_rgb(enum exit_reason reason)
 {
 	/* As far from each other as the series allows, the frequent ones first. */
 	static const guint8 places[EXIT_REASONS] = {
-		[EXIT_UNKNOWN] = 12, [EXIT_CALL] = 1,        [EXIT_TRAP] = 2,   [EXIT_WFI] = 3,
-		[EXIT_IRQ] = 4,      [EXIT_FIQ] = 9,         [EXIT_INST_ABORT] = 6,
-		[EXIT_DATA_ABORT] = 7, [EXIT_SERROR] = 13,   [EXIT_DEBUG] = 8,  [EXIT_OTHER] = 10,
+		[EXIT_UNKNOWN] = 12, [EXIT_CALL] = 1,  [EXIT_TRAP] = 2,       [EXIT_WFI] = 3,
+		[EXIT_IRQ] = 4,      [EXIT_FIQ] = 9,   [EXIT_INST_ABORT] = 6, [EXIT_DATA_ABORT] = 7,
+		[EXIT_SERROR] = 13,  [EXIT_DEBUG] = 8, [EXIT_OTHER] = 10,
 	};
 
 	return palette_series(places[reason]);
@@ -98,10 +103,10 @@ static gboolean take_exit(const struct row_exit *row, gpointer data)
 static char *exception_title(guint type)
 {
 	static const char *const titles[] = {
-		[0] = "PE reset",     [1] = "debug halt",         [2] = "call",
-		[3] = "trap",         [4] = "SError",             [6] = "instruction debug",
-		[7] = "data debug",   [10] = "alignment",         [11] = "inst abort",
-		[12] = "data abort",  [14] = "IRQ",               [15] = "FIQ",
+		[0] = "PE reset",    [1] = "debug halt", [2] = "call",
+		[3] = "trap",        [4] = "SError",     [6] = "instruction debug",
+		[7] = "data debug",  [10] = "alignment", [11] = "inst abort",
+		[12] = "data abort", [14] = "IRQ",       [15] = "FIQ",
 	};
 
 	if (type < G_N_ELEMENTS(titles) && titles[type] != NULL)

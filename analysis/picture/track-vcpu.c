@@ -2,8 +2,8 @@
 
 enum {
 	HYPERVISOR_RGB = 0xd55e00, /* as in palette.c: the hypervisor's alone */
-	WAITING_RGB = 0x882255,
-	WAITING_DARK_RGB = 0xc05a8c,
+	WAITING_RGB = 0x4a0d2e,
+	WAITING_DARK_RGB = 0xfff3b0,
 	BLOCKED_RGB = 0xdfe3e8, /* calm, as idle */
 	BLOCKED_DARK_RGB = 0x34383f,
 	UNKNOWN_RGB = 0xb3b9c2,
@@ -28,16 +28,16 @@ struct vcpus {
 	guint core;      /* index, while visits are read */
 	GArray **visits; /* struct visit by start, one array a vCPU */
 	gsize n_vcpus;
-	GArray *own; /* of the vCPU at hand */
-	guint next;  /* of them */
+	GArray *own;  /* of the vCPU at hand */
+	guint next;   /* of them */
 	guint domain; /* place of its domain among those with guests, by VMID */
 };
 
 static gboolean take_visit(const struct row_exit *row, gpointer data)
 {
 	struct vcpus *self = data;
-	const struct visit visit = { row->start_ns, row->duration_ns, row->idle_ns, self->core,
-		                     row->reason, row->trace_offset };
+	const struct visit visit = { row->start_ns, row->duration_ns, row->idle_ns,
+		                     self->core,    row->reason,      row->trace_offset };
 
 	if (row->ended == EXIT_ENDED_SAME)
 		g_array_append_val(self->visits[row->vcpu], visit);

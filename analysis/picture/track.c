@@ -366,8 +366,8 @@ static guint track_lane(const struct track *track, guint index, struct lane_set 
 
 static void add_track_lanes(const struct track *track, guint index, struct lane_set *lanes)
 {
-	const guint own = track_lane(track, index, lanes, parent_lane(track, lanes), track->id,
-	                             track->name);
+	const guint own =
+		track_lane(track, index, lanes, parent_lane(track, lanes), track->id, track->name);
 
 	if (track->kind == TRACK_VCPU)
 		lane_set_get(lanes, own)->order = (gint)(track->vcpu + 1) - LANE_ORDER_BEFORE;
@@ -401,8 +401,8 @@ guint track_lane_of_item(const struct track *self, const struct lane_set *lanes,
 		"%s/%s", self->id, track_key_at(self, track_item_at(self, item)->key)->id);
 
 	/* A request is looked at as a whole. */
-	return lane_set_find(lanes, self->key_lanes && self->kind != TRACK_REQUESTS ? id
-	                                                                           : self->id);
+	return lane_set_find(lanes,
+	                     self->key_lanes && self->kind != TRACK_REQUESTS ? id : self->id);
 }
 
 gboolean track_passes(const struct track *self, const recording_reader *reader,

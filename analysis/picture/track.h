@@ -25,7 +25,7 @@ enum {
 
 enum track_kind {
 	TRACK_EXITS,
-	TRACK_VCPU, /* of one vCPU: its states */
+	TRACK_VCPU,     /* of one vCPU: its states */
 	TRACK_REQUESTS, /* of one frontend and its backend: the stages */
 	TRACK_STM,
 };
@@ -34,9 +34,9 @@ struct track_item {
 	gint64 start_ns;
 	gint64 duration_ns; /* 0: an instant */
 	guint32 key;
-	guint32 core;  /* index of the core; LANE_ALL_CORES where none */
-	guint32 owner; /* whose: index of the owner interrupted; OWNER_NONE where none */
-	guint32 flow;  /* items of one flow belong together (a request); TRACK_NO_FLOW */
+	guint32 core;         /* index of the core; LANE_ALL_CORES where none */
+	guint32 owner;        /* whose: index of the owner interrupted; OWNER_NONE where none */
+	guint32 flow;         /* items of one flow belong together (a request); TRACK_NO_FLOW */
 	guint64 trace_offset; /* TRACK_NO_OFFSET where none */
 };
 
@@ -52,9 +52,9 @@ struct track_key {
 	guint32 rgb;
 	guint32 dark_rgb;           /* on a dark ground */
 	guint32 rgb_by[COLOUR_BYS]; /* where it differs so; 0: it does not */
-	gboolean hatched; /* nobody's time */
-	gboolean running; /* of a vCPU, on the core that it names */
-	guint64 count;    /* of items */
+	gboolean hatched;           /* nobody's time */
+	gboolean running;           /* of a vCPU, on the core that it names */
+	guint64 count;              /* of items */
 };
 
 /* Time and number of the items of one key in one bucket of 4^level ns (schema/lod.h). */
@@ -68,11 +68,11 @@ struct track_sum {
 
 struct track {
 	enum track_kind kind;
-	char *id;           /* "exits" */
-	char *name;         /* "Exits" */
-	char *item;         /* what one is called: "exit" */
-	char *below;        /* id of the lane that its own belongs under; NULL: a group of its own */
-	guint capacity;     /* items that can last at the same time */
+	char *id;       /* "exits" */
+	char *name;     /* "Exits" */
+	char *item;     /* what one is called: "exit" */
+	char *below;    /* id of the lane that its own belongs under; NULL: a group of its own */
+	guint capacity; /* items that can last at the same time */
 	gboolean key_lanes; /* a lane for each key, too */
 	guint vcpu;         /* of TRACK_VCPU: its index */
 	gint64 vmids[2];    /* domains that it is of, OWNER_NO_VALUE where none */

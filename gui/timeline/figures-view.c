@@ -129,8 +129,8 @@ void figures_view_fill(GtkWidget *view, const struct figures *figures, const str
 		if (keep == NULL || keep(figures, row, data))
 			add_row(store, figures, row, axis);
 	}
-	if (before != NULL && gtk_tree_sortable_get_sort_column_id(GTK_TREE_SORTABLE(before),
-	                                                           &sorted_by, &order))
+	if (before != NULL &&
+	    gtk_tree_sortable_get_sort_column_id(GTK_TREE_SORTABLE(before), &sorted_by, &order))
 		gtk_tree_sortable_set_sort_column_id(GTK_TREE_SORTABLE(store), sorted_by, order);
 	gtk_tree_view_set_model(GTK_TREE_VIEW(view), GTK_TREE_MODEL(store));
 }

@@ -262,11 +262,11 @@ static void fill_item(HvsInspector *self, guint track_index, guint index)
 		who = page_owner_name(source->reader, item->owner);
 	else if (track->texts != NULL)
 		who = g_strdup(track->texts->pdata[index]);
-	gtk_list_store_insert_with_values(self->items, NULL, -1, ITEM_TIME, time, ITEM_WHAT, what,
-	                                  ITEM_WHO, who != NULL ? who : "", ITEM_WHERE, where,
-	                                  ITEM_START_NS, item->start_ns, ITEM_END_NS,
-	                                  item->start_ns + item->duration_ns, ITEM_LANE,
-	                                  (gint)track_lane_of_item(track, source->lanes, index), -1);
+	gtk_list_store_insert_with_values(
+		self->items, NULL, -1, ITEM_TIME, time, ITEM_WHAT, what, ITEM_WHO,
+		who != NULL ? who : "", ITEM_WHERE, where, ITEM_START_NS, item->start_ns,
+		ITEM_END_NS, item->start_ns + item->duration_ns, ITEM_LANE,
+		(gint)track_lane_of_item(track, source->lanes, index), -1);
 }
 
 /* The first items of the range, and how many there are. */
@@ -484,6 +484,7 @@ static void add_page(HvsInspector *self, const char *title, GtkWidget *head, Gtk
 		gtk_widget_destroy(g_object_ref_sink(scrolled));
 		g_object_unref(scrolled);
 	}
+	g_object_set_data(G_OBJECT(box), "table", table);
 	gtk_widget_show_all(box);
 	gtk_notebook_append_page(GTK_NOTEBOOK(self), box, gtk_label_new(title));
 }
@@ -579,8 +580,19 @@ static void hvs_inspector_init(HvsInspector *self)
 	build_tables(self);
 	build_items(self);
 	build_bins(self);
+	gtk_style_context_add_class(gtk_widget_get_style_context(GTK_WIDGET(self)), "hvs-pages");
 	gtk_notebook_popup_enable(GTK_NOTEBOOK(self));
 	gtk_notebook_set_scrollable(GTK_NOTEBOOK(self), TRUE);
+}
+
+void hvs_inspector_show_page(HvsInspector *self, gint page)
+{
+	GtkWidget *box = gtk_notebook_get_nth_page(GTK_NOTEBOOK(self), page);
+	GtkWidget *table = box != NULL ? g_object_get_data(G_OBJECT(box), "table") : NULL;
+
+	gtk_notebook_set_current_page(GTK_NOTEBOOK(self), page);
+	if (table != NULL)
+		gtk_widget_grab_focus(table);
 }
 
 GtkWidget *hvs_inspector_new(void)

@@ -26,8 +26,7 @@ static gboolean take_run(const struct row_vcpu_run *row, gpointer data)
 {
 	struct wanted *self = data;
 
-	if (row->start_ns <= self->start_ns &&
-	    self->start_ns <= row->start_ns + row->duration_ns) {
+	if (row->start_ns <= self->start_ns && self->start_ns <= row->start_ns + row->duration_ns) {
 		self->found = TRUE;
 		self->run = *row;
 	}
@@ -44,9 +43,8 @@ static char *vcpu_name(recording_reader *reader, guint vcpu)
 	if (vcpu >= n)
 		return g_strdup("?");
 	names_init(&names, reader);
-	domain = names_domain(&names,
-	                      &(struct row_owner) { OWNER_GUEST, 1, vcpus[vcpu].vmid,
-	                                            OWNER_NO_VALUE });
+	domain = names_domain(
+		&names, &(struct row_owner) { OWNER_GUEST, 1, vcpus[vcpu].vmid, OWNER_NO_VALUE });
 	if (vcpus[vcpu].number == OWNER_NO_VALUE)
 		return g_strdup_printf("%s/?", domain);
 	return g_strdup_printf("%s/%d", domain, vcpus[vcpu].number);
@@ -90,8 +88,7 @@ static void append_exit(GString *text, recording_reader *reader, const struct tr
 		g_string_append_printf(text, _("Ended in: %s (%s)\n"), next,
 		                       exit_end_name(wanted.exit.ended));
 	} else {
-		g_string_append_printf(text, _("Ended in: %s\n"),
-		                       exit_end_name(wanted.exit.ended));
+		g_string_append_printf(text, _("Ended in: %s\n"), exit_end_name(wanted.exit.ended));
 	}
 	if (wanted.exit.has_return_address)
 		g_string_append_printf(text, _("Left at: 0x%" G_GINT64_MODIFIER "x\n"),

@@ -440,9 +440,8 @@ static gboolean timeline_tooltip(GtkWidget *widget, gint x, gint y, gboolean key
 		for (guint s = 0; s < row->n_slots; s++) {
 			if ((row->present[column] >> s & 1) == 0)
 				continue;
-			g_string_append_printf(
-				text, "%s%s", text->len > 0 ? "\n" : "",
-				picture_row_name(row, s));
+			g_string_append_printf(text, "%s%s", text->len > 0 ? "\n" : "",
+			                       picture_row_name(row, s));
 			if (sum_ns > 0 && row->look == LANE_LOOK_TIME)
 				g_string_append_printf(
 					text, " %.1f%%",

@@ -334,8 +334,8 @@ void hvs_worker_ask_range(hvs_worker *self, gint64 from_ns, gint64 to_ns, const 
 	g_thread_pool_push(self->pool, question, NULL);
 }
 
-void hvs_worker_ask_tables(hvs_worker *self, gint64 from_ns, gint64 to_ns,
-                           tables_answer_fn answer, gpointer data)
+void hvs_worker_ask_tables(hvs_worker *self, gint64 from_ns, gint64 to_ns, tables_answer_fn answer,
+                           gpointer data)
 {
 	struct question *question = ask(self, QUESTION_TABLES, (void (*)(void))answer, data);
 

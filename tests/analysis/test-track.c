@@ -165,13 +165,12 @@ static void test_presence(struct fixture *self, gconstpointer data)
 	(void)data;
 	for (guint i = 0; i < 200; i++) {
 		const struct track *track =
-			self->tracks->pdata[g_rand_int_range(random, 0,
-		                                             (gint32)self->tracks->len)];
+			self->tracks->pdata[g_rand_int_range(random, 0, (gint32)self->tracks->len)];
 		const guint lane = lane_set_find(&self->lanes, track->id);
 		const gint64 from_ns = g_rand_int_range(random, 0, TRAFFIC_WINDOW_NS - 2000);
 		const struct picture_view view = {
-			from_ns, g_rand_int_range(random, (gint32)from_ns + 1000, TRAFFIC_WINDOW_NS),
-			WIDTH
+			from_ns,
+			g_rand_int_range(random, (gint32)from_ns + 1000, TRAFFIC_WINDOW_NS), WIDTH
 		};
 
 		picture_compose(self->picture, &self->source, &view, &lane, 1, NULL);

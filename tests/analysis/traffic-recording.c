@@ -23,9 +23,9 @@ enum owners {
 };
 
 static const struct row_owner owners[OWNERS] = {
-	[OF_XEN] = { OWNER_HYPERVISOR, 2, 0, NONE },    [OF_IDLE] = { OWNER_IDLE, 2, 0, NONE },
-	[OF_FRONT] = { OWNER_GUEST, 1, FRONT, 40 },     [OF_BACK] = { OWNER_GUEST, 1, BACK, 10 },
-	[OF_BACK_TASK] = { OWNER_GUEST, 1, BACK, 11 },  [OF_HOG] = { OWNER_GUEST, 1, HOG, 70 },
+	[OF_XEN] = { OWNER_HYPERVISOR, 2, 0, NONE },   [OF_IDLE] = { OWNER_IDLE, 2, 0, NONE },
+	[OF_FRONT] = { OWNER_GUEST, 1, FRONT, 40 },    [OF_BACK] = { OWNER_GUEST, 1, BACK, 10 },
+	[OF_BACK_TASK] = { OWNER_GUEST, 1, BACK, 11 }, [OF_HOG] = { OWNER_GUEST, 1, HOG, 70 },
 	[OF_LOST] = { OWNER_LOST, NONE, NONE, NONE },
 };
 
@@ -36,12 +36,12 @@ struct piece {
 };
 
 static const struct piece core_0[] = {
-	{ 200, OF_FRONT }, { 205, OF_XEN },  { 400, OF_FRONT }, { 403, OF_XEN },
-	{ 620, OF_IDLE },  { 624, OF_XEN },  { 1000, OF_FRONT },
+	{ 200, OF_FRONT }, { 205, OF_XEN }, { 400, OF_FRONT },  { 403, OF_XEN },
+	{ 620, OF_IDLE },  { 624, OF_XEN }, { 1000, OF_FRONT },
 };
 static const struct piece core_1[] = {
-	{ 206, OF_HOG },  { 214, OF_XEN },      { 240, OF_BACK }, { 560, OF_BACK_TASK },
-	{ 564, OF_XEN },  { 600, OF_BACK_TASK }, { 606, OF_XEN },  { 1000, OF_HOG },
+	{ 206, OF_HOG }, { 214, OF_XEN },       { 240, OF_BACK }, { 560, OF_BACK_TASK },
+	{ 564, OF_XEN }, { 600, OF_BACK_TASK }, { 606, OF_XEN },  { 1000, OF_HOG },
 };
 
 enum vcpus {
@@ -51,9 +51,9 @@ enum vcpus {
 	VCPUS
 };
 
-static const struct row_vcpu vcpus[VCPUS] = {
-	{ VCPU_BACK, BACK, 0, TRUE }, { VCPU_FRONT, FRONT, 0, TRUE }, { VCPU_HOG, HOG, 0, FALSE }
-};
+static const struct row_vcpu vcpus[VCPUS] = { { VCPU_BACK, BACK, 0, TRUE },
+	                                      { VCPU_FRONT, FRONT, 0, TRUE },
+	                                      { VCPU_HOG, HOG, 0, FALSE } };
 
 /* Visits to the hypervisor in one period. */
 static const struct {
@@ -171,11 +171,11 @@ static void write_runs(struct recording_writer *writer)
 				.core = runs[i].core,
 				.state = runs[i].state,
 				.guest_ns = runs[i].guest_us * 1000,
-				.hypervisor_ns =
-					runs[i].state == RUN_RUNNING
-						? (runs[i].end_us - runs[i].start_us -
-			                           runs[i].guest_us) * 1000
-						: 0,
+				.hypervisor_ns = runs[i].state == RUN_RUNNING
+				                         ? (runs[i].end_us - runs[i].start_us -
+				                            runs[i].guest_us) *
+				                                   1000
+				                         : 0,
 				.exits = runs[i].exits,
 				.known = KNOWN_EXACT,
 				.confidence = 1,
@@ -230,7 +230,8 @@ static void write_names(struct recording_writer *writer, const struct traffic_op
 		                                       { 1, "dom0", "linux", BACK, 1 },
 		                                       { 2, "front", "linux", FRONT, 1 },
 		                                       { 3, "hog", "bare", HOG, 1 } };
-	static const struct row_task tasks[] = { { 1, 10, "irq" }, { 1, 11, "netback" },
+	static const struct row_task tasks[] = { { 1, 10, "irq" },
+		                                 { 1, 11, "netback" },
 		                                 { 2, 40, "app" } };
 
 	for (guint i = 0; i < OWNERS; i++)

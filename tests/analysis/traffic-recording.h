@@ -15,9 +15,9 @@ enum {
 };
 
 struct traffic_options {
-	guint n_cores;        /* 2, or more: those beyond are idle */
+	guint n_cores;         /* 2, or more: those beyond are idle */
 	const char *time_base; /* meta's: "timestamps", "cycles", "bytes" */
-	gboolean vcpus;       /* FALSE: no vCPUs, exits and requests */
+	gboolean vcpus;        /* FALSE: no vCPUs, exits and requests */
 };
 
 /* A failure ends the test. */

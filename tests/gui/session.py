@@ -35,10 +35,11 @@ def enter():
     os.close(writing)
     display = ':' + os.read(reading, 32).decode().strip()
     environment = dict(os.environ, HVSCOPE_GUI_SESSION=home, DISPLAY=display, HOME=home,
-                       XDG_RUNTIME_DIR=home, GTK_THEME='Adwaita', GDK_BACKEND='x11',
+                       XDG_RUNTIME_DIR=home, GDK_BACKEND='x11',
                        GSETTINGS_BACKEND='memory', LC_ALL='C.UTF-8')
     environment.pop('NO_AT_BRIDGE', None)
     environment.pop('G_DEBUG', None)
+    environment.pop('GTK_THEME', None)
     try:
         code = subprocess.call(['dbus-run-session', '--', sys.executable] + sys.argv,
                                env=environment, stderr=sys.stderr)
