@@ -1,9 +1,16 @@
 /* How fast the timeline is: recordings of 10 and 100 million intervals are made, then
  * drawn off-screen at 1920x1080 as the window does it: the first picture after opening,
- * then frames of zooming and panning, with tiles read by worker threads.
+ * then frames of zooming and panning, with tiles read by worker threads, and how long it
+ * takes from a jump to any place until that is drawn from its own tiles alone.
  *
- * Usage: bench-timeline [MILLIONS ...]
+ * A frame is what the window does each time: a picture composed from the tiles at hand
+ * (coarser ones where the right ones are still being read), its pixels, their copy to the
+ * window's surface, and the texts of ruler and lanes.
+ *
+ * Usage: bench-timeline [MILLIONS ...], or --write FILE MILLIONS and --draw FILE MILLIONS
  */
+#include "analysis/export/cairo-canvas.h"
+#include "analysis/picture/axis.h"
 #include "analysis/picture/pixels.h"
 #include "schema/writer.h"
 
@@ -17,11 +24,15 @@
 enum {
 	CORES = 4,
 	OWNERS = 24,
-	WIDTH = 1920 - 176,
-	HEIGHT = 1080 - 28,
+	LABEL_PX = 176,
+	RULER_PX = 28,
+	WIDTH = 1920 - LABEL_PX,
+	HEIGHT = 1080 - RULER_PX,
 	LANE_PX = 22,
 	LANE_STEP_PX = 25,
 	FRAMES = 600,
+	JUMPS = 100,
+	MARKS = 14, /* of the ruler */
 	TILE_BUDGET_BYTES = 96 << 20,
 };
 
@@ -99,15 +110,43 @@ struct screen {
 	struct picture *picture;
 	guint *shown;
 	guint n_shown;
-	guint32 *pixels;
+	struct axis axis;
+	cairo_surface_t *image;  /* the lanes' pixels */
+	cairo_surface_t *window; /* stands for the window's */
 };
+
+static void draw_texts(const struct screen *self, cairo_t *cr, gint64 from_ns, gint64 to_ns)
+{
+	struct canvas canvas;
+
+	cairo_canvas_init(&canvas, cr);
+	for (guint i = 0; i < self->n_shown; i++) {
+		const struct canvas_text text = { .x = 20,
+			                          .y = RULER_PX + i * LANE_STEP_PX + 15.0,
+			                          .size = 12 };
+
+		canvas.text(canvas.data, &text, lane_set_get(&self->lanes, self->shown[i])->name);
+	}
+	for (guint i = 0; i < MARKS; i++) {
+		g_autofree char *label =
+			axis_instant(&self->axis, from_ns + (to_ns - from_ns) / MARKS * i, 1000);
+		const struct canvas_text text = { .x = LABEL_PX + i * (double)WIDTH / MARKS,
+			                          .y = 13,
+			                          .size = 11 };
+
+		canvas.text(canvas.data, &text, label);
+	}
+}
 
 static void draw(struct screen *self, gint64 from_ns, gint64 to_ns)
 {
 	const struct picture_source source = { self->reader, &self->lanes, &self->slots, NULL,
 		                               self->store };
 	const struct picture_view view = { from_ns, to_ns, WIDTH };
-	const struct pixels pixels = { self->pixels, WIDTH, WIDTH, HEIGHT };
+	const struct pixels pixels = { (guint32 *)(void *)cairo_image_surface_get_data(self->image),
+		                       (guint)cairo_image_surface_get_stride(self->image) / 4,
+		                       WIDTH, HEIGHT };
+	cairo_t *cr;
 
 	picture_compose(self->picture, &source, &view, self->shown, self->n_shown, NULL);
 	for (guint i = 0; i < self->n_shown; i++)
@@ -115,6 +154,15 @@ static void draw(struct screen *self, gint64 from_ns, gint64 to_ns)
 		                lane_set_get(&self->lanes, self->shown[i])->capacity,
 		                theme_get(THEME_LIGHT), (gint)(i * LANE_STEP_PX), LANE_PX);
 	check(tile_store_error(self->store) == NULL, tile_store_error(self->store));
+	cairo_surface_mark_dirty(self->image);
+	cr = cairo_create(self->window);
+	cairo_set_source_rgb(cr, 1, 1, 1);
+	cairo_paint(cr);
+	cairo_set_source_surface(cr, self->image, LABEL_PX, RULER_PX);
+	cairo_paint(cr);
+	cairo_set_source_rgb(cr, 0, 0, 0);
+	draw_texts(self, cr, from_ns, to_ns);
+	cairo_destroy(cr);
 }
 
 /* What stands in for missing tiles is a picture too, once every core has one. */
@@ -171,6 +219,31 @@ static void bench_frames(struct screen *self, gint64 window_ns)
 	       complete * 100 / FRAMES);
 }
 
+/* Jumps to anywhere, and redraws whenever tiles arrive, until none is missing. */
+static void bench_jumps(struct screen *self, gint64 window_ns)
+{
+	g_autofree double *times_ms = g_new0(double, JUMPS);
+	g_autoptr(GRand) random = g_rand_new_with_seed(4);
+
+	for (guint i = 0; i < JUMPS; i++) {
+		const double span_ns =
+			(double)window_ns * pow(1e-6, g_rand_double_range(random, 0, 1));
+		const gint64 from_ns =
+			(gint64)(g_rand_double(random) * ((double)window_ns - span_ns));
+		const gint64 begin_us = g_get_monotonic_time();
+
+		draw(self, from_ns, from_ns + MAX((gint64)span_ns, 20));
+		while (!self->picture->complete) {
+			tile_store_wait(self->store);
+			draw(self, from_ns, from_ns + MAX((gint64)span_ns, 20));
+		}
+		times_ms[i] = (double)(g_get_monotonic_time() - begin_us) / 1000;
+	}
+	qsort(times_ms, JUMPS, sizeof *times_ms, compare_doubles);
+	printf("  after a jump, every tile: median %.0f ms, p99 %.0f ms, longest %.0f ms\n",
+	       times_ms[JUMPS / 2], times_ms[JUMPS * 99 / 100], times_ms[JUMPS - 1]);
+}
+
 static void screen_open(struct screen *self, const char *path)
 {
 	g_autoptr(GError) error = NULL;
@@ -186,7 +259,10 @@ static void screen_open(struct screen *self, const char *path)
 	for (guint i = 0; i < self->n_shown; i++)
 		self->shown[i] = i;
 	self->picture = picture_new();
-	self->pixels = g_new0(guint32, WIDTH * HEIGHT);
+	axis_init(&self->axis, self->reader);
+	self->image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
+	self->window =
+		cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH + LABEL_PX, HEIGHT + RULER_PX);
 }
 
 static void screen_close(struct screen *self)
@@ -197,7 +273,8 @@ static void screen_close(struct screen *self)
 	lane_set_deinit(&self->lanes);
 	recording_reader_free(self->reader);
 	g_free(self->shown);
-	g_free(self->pixels);
+	cairo_surface_destroy(self->image);
+	cairo_surface_destroy(self->window);
 }
 
 static void bench(const char *path, guint millions)
@@ -224,6 +301,7 @@ static void bench(const char *path, guint millions)
 	printf("  opening: first picture %.0f ms, every tile %.0f ms\n", first_ms,
 	       (double)(g_get_monotonic_time() - begin_us) / 1000);
 	bench_frames(&screen, window_ns);
+	bench_jumps(&screen, window_ns);
 	printf("  memory: %.0f MB, at most %.0f MB\n", memory_mb("VmRSS:"), memory_mb("VmHWM:"));
 	screen_close(&screen);
 }
