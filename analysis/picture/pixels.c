@@ -106,35 +106,108 @@ static void column_paint(const struct column *column, const struct painting *pai
 		block[y - 1][at] = painting->empty;
 }
 
+/* Where a row goes. */
+struct place {
+	const struct pixels *pixels;
+	gint y;      /* of its first line, above the image where negative */
+	gint top;    /* first line in the image */
+	gint bottom; /* the one after the last */
+	guint width;
+};
+
+/* More begins in a column than it can show: look closer. */
+static inline gboolean has_more(const struct picture_row *row, guint x)
+{
+	return row->count[x] > 1 && x % 2 == 0;
+}
+
+/* Most rows are of one slot: its bars. As picture_column_heights() has them, for a whole
+ * block at once, in loops of a fixed length, which compilers turn into vectors. */
+static void draw_bars(const struct painting *painting, const struct place *place,
+                      const struct theme *theme)
+{
+	const struct picture_row *row = painting->row;
+	const struct picture_view *view = &painting->picture->view;
+	const float height = (float)painting->height;
+	const float px_per_ns = height / (float)((double)(view->to_ns - view->from_ns) /
+	                                         view->width_px * MAX(painting->capacity, 1));
+	guint32 line[BLOCK_PX];
+
+	for (guint first = 0; first < place->width; first += BLOCK_PX) {
+		const guint n = MIN(place->width - first, (guint)BLOCK_PX);
+		gint32 tops[BLOCK_PX] = { 0 }; /* of the bars, in lines from the row's own top */
+
+		for (guint i = 0; i < n; i++) {
+			const float exact = row->time_ns[first + i] * px_per_ns;
+			const gint32 px = (gint32)((exact < height ? exact : height) + 0.5f);
+
+			tops[i] = (gint32)painting->height -
+			          (row->present[first + i] == 0 ? 0 : MAX(px, 1));
+		}
+		for (gint y = place->top; y < place->bottom; y++) {
+			const gint32 at = y - place->y;
+
+			for (guint i = 0; i < BLOCK_PX; i++)
+				line[i] = at >= tops[i] ? painting->rgb[0] : painting->empty;
+			memcpy(&place->pixels->data[(gsize)y * place->pixels->stride + first], line,
+			       n * sizeof *line);
+		}
+		if (place->bottom != place->y + (gint)painting->height)
+			continue;
+		for (guint x = first; x < first + n; x++) {
+			if (has_more(row, x))
+				place->pixels
+					->data[(gsize)(place->bottom - 1) * place->pixels->stride +
+				               x] = OPAQUE | theme->detail;
+		}
+	}
+}
+
+static void draw_columns(const struct painting *painting, const struct place *place,
+                         const struct theme *theme)
+{
+	const struct picture_row *row = painting->row;
+	const struct picture_view *view = &painting->picture->view;
+	const float full_ns = (float)((double)(view->to_ns - view->from_ns) / view->width_px *
+	                              MAX(painting->capacity, 1));
+	/* Hatching goes on where a lane is cut off above. */
+	const guint screen_y = (guint)(place->y + HEIGHT_MAX * HATCH_PX);
+	guint32 block[HEIGHT_MAX][BLOCK_PX];
+	struct column column = { .n = 0 };
+
+	for (guint x = 0; x < place->width; x++) {
+		if (x == 0 || !same_as_before(row, x, full_ns))
+			column_fill(&column, painting, x);
+		column_paint(&column, painting, block, x, screen_y);
+		if (has_more(row, x))
+			block[painting->height - 1][x % BLOCK_PX] = OPAQUE | theme->detail;
+		if (x % BLOCK_PX != BLOCK_PX - 1 && x + 1 < place->width)
+			continue;
+		for (gint y = place->top; y < place->bottom; y++)
+			memcpy(&place->pixels
+			                ->data[(gsize)y * place->pixels->stride + x - x % BLOCK_PX],
+			       block[y - place->y], (x % BLOCK_PX + 1) * sizeof **block);
+	}
+}
+
 void pixels_draw_row(const struct pixels *self, const struct picture *picture,
                      const struct picture_row *row, guint capacity, const struct theme *theme,
                      gint y, guint height)
 {
-	const gint top = MAX(y, 0);
-	const gint bottom = MIN(y + (gint)height, (gint)self->height);
-	const guint width = MIN(self->width, picture->view.width_px);
-	const float full_ns = (float)((double)(picture->view.to_ns - picture->view.from_ns) /
-	                              picture->view.width_px * MAX(capacity, 1));
-	/* Hatching goes on where a lane is cut off above. */
-	const guint screen_y = (guint)(y + HEIGHT_MAX * HATCH_PX);
-	guint32 block[HEIGHT_MAX][BLOCK_PX];
+	const struct place place = {
+		.pixels = self,
+		.y = y,
+		.top = MAX(y, 0),
+		.bottom = MIN(y + (gint)height, (gint)self->height),
+		.width = MIN(self->width, picture->view.width_px),
+	};
 	struct painting painting;
-	struct column column = { .n = 0 };
 
-	if (height > HEIGHT_MAX || row->n_slots > TRACK_KEYS_MAX || bottom <= top)
+	if (height > HEIGHT_MAX || row->n_slots > TRACK_KEYS_MAX || place.bottom <= place.top)
 		return;
 	painting_init(&painting, picture, row, capacity, theme, height);
-	for (guint x = 0; x < width; x++) {
-		if (x == 0 || !same_as_before(row, x, full_ns))
-			column_fill(&column, &painting, x);
-		column_paint(&column, &painting, block, x, screen_y);
-		/* More begins here than one column can show: look closer. */
-		if (row->count[x] > 1 && x % 2 == 0)
-			block[height - 1][x % BLOCK_PX] = OPAQUE | theme->detail;
-		if (x % BLOCK_PX != BLOCK_PX - 1 && x + 1 < width)
-			continue;
-		for (gint line = top; line < bottom; line++)
-			memcpy(&self->data[(gsize)line * self->stride + x - x % BLOCK_PX],
-			       block[line - y], (x % BLOCK_PX + 1) * sizeof **block);
-	}
+	if (row->n_slots == 1 && row->slots != NULL && painting.light[0] == 0)
+		draw_bars(&painting, &place, theme);
+	else
+		draw_columns(&painting, &place, theme);
 }

@@ -133,6 +133,9 @@ static void append_request(GString *text, const struct track *track, const struc
 		return;
 	request = &g_array_index(track->requests, struct row_request, item->flow - 1);
 	g_string_append_printf(text, _("Request: %u (%s)\n"), request->request, track->name);
+	if (request->number != OWNER_NO_VALUE)
+		g_string_append_printf(text, _("Its own number: %" G_GINT64_FORMAT "\n"),
+		                       request->number);
 	for (guint i = 0; i < REQUEST_STAGES; i++) {
 		g_autofree char *at = NULL;
 
@@ -142,7 +145,9 @@ static void append_request(GString *text, const struct track *track, const struc
 		last_ns = MAX(last_ns, request->t_ns[i]);
 		at = axis_instant(axis, request->t_ns[i], 1);
 		g_string_append_printf(text, "t%u: %s (%s)\n", i, at,
-		                       (request->marked >> i & 1) != 0 ? _("marked") : _("traced"));
+		                       (request->marked >> i & 1) != 0  ? _("marked")
+		                       : (request->exact >> i & 1) != 0 ? _("exact")
+		                                                        : _("inferred"));
 	}
 	if (last_ns > first_ns) {
 		g_autofree char *total = axis_duration(axis, last_ns - first_ns);

@@ -111,6 +111,8 @@ static gboolean item_at(HvsDocument *document, guint lane_index, gint64 at_ns, g
 			break;
 		if (at_ns < item->start_ns)
 			distance_ns = item->start_ns - at_ns;
+		else if (at_ns >= end_ns && item->duration_ns > 0)
+			distance_ns = at_ns - end_ns + 1; /* the end is the next one's */
 		else if (at_ns > end_ns)
 			distance_ns = at_ns - end_ns;
 		if (distance_ns <= reach_ns && distance_ns < best_ns &&

@@ -122,11 +122,14 @@ static void place_requests(struct tables *self, const struct schedule_rows *rows
 	for (guint i = 0; i < figures_rows(figures); i++) {
 		const struct row_request *request =
 			&g_array_index(rows->requests, struct row_request, i);
-		struct table_place place = { .start_ns = request->t_ns[0],
-			                     .end_ns = request->t_ns[0] };
+		struct table_place place = { .start_ns = G_MAXINT64 };
 
-		for (guint t = 1; t < REQUEST_STAGES; t++)
+		for (guint t = 0; t < REQUEST_STAGES; t++) {
+			if (request->t_ns[t] == OWNER_NO_VALUE)
+				continue;
+			place.start_ns = MIN(place.start_ns, request->t_ns[t]);
 			place.end_ns = MAX(place.end_ns, request->t_ns[t]);
+		}
 		place.lane = g_strdup_printf("requests/%s-%s", text_at(figures, i, "frontend"),
 		                             text_at(figures, i, "backend"));
 		g_array_append_val(places, place);

@@ -194,7 +194,9 @@ static void write_requests(struct recording_writer *writer)
 		struct row_request request = { .request = p,
 			                       .frontend_vmid = FRONT,
 			                       .backend_vmid = BACK,
-			                       .marked = 0x1ff,
+			                       .number = p,
+			                       .marked = p % 6 == 5 ? 0x1bd : 0x1ff,
+			                       .exact = p % 6 == 5 ? 0x1bd : 0x1ff,
 			                       .notify = p };
 
 		for (guint t = 0; t < REQUEST_STAGES; t++)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 PATIENCE_S = 40
 
@@ -17,6 +18,8 @@ PATIENCE_S = 40
 def enter():
     """Starts this program again on a bus and a display of its own."""
     if os.environ.get('HVSCOPE_GUI_SESSION'):
+        # What the bus and its services print is no test result: ours has a way of its own.
+        sys.stdout = os.fdopen(int(os.environ['HVSCOPE_GUI_STDOUT']), 'w')
         return
     missing = [p for p in ('Xvfb', 'xdotool', 'dbus-run-session') if not shutil.which(p)]
     try:
@@ -37,12 +40,15 @@ def enter():
     environment = dict(os.environ, HVSCOPE_GUI_SESSION=home, DISPLAY=display, HOME=home,
                        XDG_RUNTIME_DIR=home, GDK_BACKEND='x11',
                        GSETTINGS_BACKEND='memory', LC_ALL='C.UTF-8')
+    results = os.dup(sys.stdout.fileno())
+    environment['HVSCOPE_GUI_STDOUT'] = str(results)
     environment.pop('NO_AT_BRIDGE', None)
     environment.pop('G_DEBUG', None)
     environment.pop('GTK_THEME', None)
     try:
         code = subprocess.call(['dbus-run-session', '--', sys.executable] + sys.argv,
-                               env=environment, stderr=sys.stderr)
+                               env=environment, stdout=sys.stderr, stderr=sys.stderr,
+                               pass_fds=[results])
     finally:
         server.terminate()
         server.wait()
@@ -140,6 +146,18 @@ class Window:
                 lines.append(thing.name or '')
         return '\n'.join(lines)
 
+    def rows(self, name):
+        """The showing table of that name, as lists of texts; its columns' titles first."""
+        table = self.await_object('table', name).queryTable()
+        titles = [table.getColumnDescription(c) for c in range(table.nColumns)]
+        return [titles] + [[table.getAccessibleAt(r, c).name for c in range(table.nColumns)]
+                           for r in range(table.nRows)]
+
+    def charts(self):
+        """All charts that are recordings, from above."""
+        return [t for t in self.objects() if t.getRoleName() == 'chart' and
+                (t.name or '').startswith('Timeline of')]
+
     def await_text(self, text):
         return self.wait(lambda: text in self.texts(), 'the text "%s"' % text)
 
@@ -170,3 +188,27 @@ class Window:
         text = self.log.read()
         self.log.close()
         return text
+
+
+def main(tests):
+    """Runs the functions of that table whose names say so; each gets a directory of its own."""
+    enter()
+    chosen = [(name, fn) for name, fn in tests.items() if name.startswith('test_gui')]
+    wanted = sys.argv[1:]
+    chosen = [t for t in chosen if not wanted or t[0] in wanted]
+    failed = 0
+    print('1..%d' % len(chosen))
+    for number, (name, fn) in enumerate(chosen, 1):
+        directory = tempfile.mkdtemp(prefix='hvscope-test-')
+        try:
+            fn(directory)
+            print('ok %d %s' % (number, name), flush=True)
+        except Exception:
+            failed += 1
+            print('not ok %d %s' % (number, name))
+            for line in traceback.format_exc().split('\n'):
+                print('# ' + line)
+            sys.stdout.flush()
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+    sys.exit(1 if failed else 0)

@@ -6,8 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import session  # noqa: E402
@@ -235,28 +233,5 @@ def test_gui_faults(directory):
     window.close()
 
 
-def main():
-    session.enter()
-    tests = [(name, fn) for name, fn in globals().items() if name.startswith('test_gui')]
-    wanted = sys.argv[1:]
-    tests = [t for t in tests if not wanted or t[0] in wanted]
-    failed = 0
-    print('1..%d' % len(tests))
-    for number, (name, fn) in enumerate(tests, 1):
-        directory = tempfile.mkdtemp(prefix='hvscope-test-')
-        try:
-            fn(directory)
-            print('ok %d %s' % (number, name), flush=True)
-        except Exception:
-            failed += 1
-            print('not ok %d %s' % (number, name))
-            for line in traceback.format_exc().split('\n'):
-                print('# ' + line)
-            sys.stdout.flush()
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == '__main__':
-    main()
+    session.main(globals())
