@@ -328,6 +328,31 @@ static gboolean stop_trace(struct session *self, GError **error)
 	return ok;
 }
 
+static gboolean tick_alike(guint64 first, guint64 second)
+{
+	guint64 more = MAX(first, second), less = MIN(first, second);
+
+	/* They are read one after the other, over a slow link. */
+	return less > 0 && more - less <= more / 50;
+}
+
+static void tell_stopped(struct session *self)
+{
+	g_autofree char *dir = g_path_get_dirname(self->trace_path);
+	struct session_stopped stopped = { .dir = dir,
+		                           .has_ticks = self->plan->tsgen >= 0,
+		                           .ticks = self->tsgen_end };
+
+	if (self->config->stopped == NULL)
+		return;
+	stopped.has_offset =
+		stopped.has_ticks && tick_alike(self->tsgen_end - self->tsgen_start,
+	                                        self->counter_end - self->counter_start);
+	if (stopped.has_offset)
+		stopped.offset_ticks = (gint64)(self->tsgen_end - self->counter_end);
+	self->config->stopped(self->config->stopped_data, &stopped);
+}
+
 static gboolean drain_analyser(struct session *self, GError **error)
 {
 	g_autoptr(GMappedFile) file = g_mapped_file_new(self->config->tpiu_file, FALSE, error);
@@ -417,6 +442,8 @@ static gboolean run_phases(struct session *self, GError **error)
 	ok = check(self, &cause) && program(self, &cause) && run(self, &cause);
 	if (ok) {
 		stopped = stop_trace(self, &cause);
+		if (stopped)
+			tell_stopped(self);
 		drained = stopped && drain(self, &cause);
 		if (!drained && self->result->trace_bytes > 0)
 			mark_incomplete(self, cause);

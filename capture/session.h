@@ -32,6 +32,20 @@ struct session_memory {
 	guint64 len_bytes;
 };
 
+/* Trace has stopped and is safe in the sink. */
+struct session_stopped {
+	const char *dir;    /* where the capture is being written: a file put there is part of it */
+	gboolean has_ticks; /* the board has a TSGEN */
+	guint64 ticks;      /* trace timestamp: no later than now */
+	/* Trace timestamp less system counter, where both could be read and tick alike. */
+	gboolean has_offset;
+	gint64 offset_ticks;
+};
+
+/* Called once, between stop and drain, from the session's thread. The session's link stands
+ * still meanwhile; another one may be used, to halt cores as well. */
+typedef void (*session_stopped_fn)(gpointer data, const struct session_stopped *stopped);
+
 struct session_config {
 	enum session_preset preset;
 	const char *sink;     /* component name: "etf1", "etf2", "etr", "tpiu" */
@@ -52,6 +66,8 @@ struct session_config {
 	guint tpiu_width;      /* pins; 0: 16 */
 	const char *tpiu_file; /* what the analyser recorded, raw; needed with a TPIU */
 	const char *out_dir;
+	session_stopped_fn stopped; /* may be NULL */
+	gpointer stopped_data;
 };
 
 enum session_phase {

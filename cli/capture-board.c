@@ -6,6 +6,7 @@
 #include "capture/link-open.h"
 #include "capture/session-sysfs.h"
 #include "capture/session.h"
+#include "cli/capture-after.h"
 #include "cli/verb.h"
 
 #include <glib-unix.h>
@@ -17,7 +18,7 @@
 /* As typed; everything is checked in make_config. */
 struct options {
 	char *board, *link, *sink, *preset, *duration, *out, *cores, *symbols, *system, *log;
-	char *buffer, *tpiu_file;
+	char *buffer, *tpiu_file, *names;
 	char **ranges, **in_use;
 	gint stop_core, tpiu_width;
 	gboolean dry_run, take, stall, with_stm, quiet, open;
@@ -27,7 +28,8 @@ static void options_clear(struct options *self)
 {
 	char **words[] = { &self->board,    &self->link, &self->sink,   &self->preset,
 		           &self->duration, &self->out,  &self->cores,  &self->symbols,
-		           &self->system,   &self->log,  &self->buffer, &self->tpiu_file };
+		           &self->system,   &self->log,  &self->buffer, &self->tpiu_file,
+		           &self->names };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
 		g_clear_pointer(words[i], g_free);
@@ -415,36 +417,6 @@ static void print_result(const struct options *options, const struct session_res
 		g_printerr("hvscope capture: kept %s\n", result->incomplete);
 }
 
-/* Beside this program, as built or as installed, else wherever PATH finds it. */
-static char *find_window(void)
-{
-	static const char *const places[] = { "hvscope-gui", "../gui/hvscope-gui" };
-	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *dir = self != NULL ? g_path_get_dirname(self) : NULL;
-
-	for (gsize i = 0; dir != NULL && i < G_N_ELEMENTS(places); i++) {
-		g_autofree char *path = g_build_filename(dir, places[i], NULL);
-
-		if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
-			return g_steal_pointer(&path);
-	}
-	return g_find_program_in_path("hvscope-gui");
-}
-
-/* The window decodes the capture by itself. It outlives this program. */
-static gboolean open_window(const char *dir, GError **error)
-{
-	g_autofree char *program = find_window();
-	const char *argv[] = { program, dir, NULL };
-
-	if (program == NULL)
-		return wrong(error, "--open: there is no hvscope-gui; the capture is in %s", dir);
-	/* Whoever reads our output shall not have to wait for the window to close. */
-	return g_spawn_async(NULL, (char **)argv, NULL,
-	                     G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-	                     NULL, error);
-}
-
 /* Linux on the target does the programming. */
 static int capture_sysfs(const struct options *options, const struct session_config *config)
 {
@@ -475,8 +447,12 @@ static int capture_sysfs(const struct options *options, const struct session_con
 }
 
 static int capture(const struct options *options, const struct session_plan *plan,
-                   const struct session_config *config)
+                   struct session_config *config)
 {
+	/* A core whose halt ended the trace is one that somebody wants to look at. */
+	struct capture_names names = { .target = options->names,
+		                       .system = options->system,
+		                       .run_on = config->stop_core < 0 };
 	g_autoptr(GCancellable) stop = g_cancellable_new();
 	g_autoptr(GError) error = NULL;
 	struct progress progress = { .on = !options->quiet && isatty(STDERR_FILENO) };
@@ -488,6 +464,10 @@ static int capture(const struct options *options, const struct session_plan *pla
 
 	if (link == NULL)
 		return verb_fail("capture", error);
+	if (names.target != NULL) {
+		config->stopped = capture_names_take;
+		config->stopped_data = &names;
+	}
 	ok = session_run(plan, config, link, stop, print_progress, &progress, &result, &error);
 	if (progress.on)
 		g_printerr("\r\033[K");
@@ -495,8 +475,13 @@ static int capture(const struct options *options, const struct session_plan *pla
 		g_printerr("note: the register log could not be written to %s\n", options->log);
 	print_result(options, &result, ok);
 	session_result_clear(&result);
+	if (ok && names.error != NULL) {
+		ok = FALSE;
+		g_propagate_error(&error, g_steal_pointer(&names.error));
+	}
+	g_clear_error(&names.error);
 	if (ok && options->open)
-		ok = open_window(options->out, &error);
+		ok = capture_window_open(options->out, &error);
 	return ok ? EXIT_CODE_DONE : verb_fail("capture", error);
 }
 
@@ -579,6 +564,9 @@ int capture_board_run(int argc, char **argv)
 		  NULL },
 		{ "dry-run", 'n', 0, G_OPTION_ARG_NONE, &o.dry_run,
 		  "print plan and register accesses, touch nothing", NULL },
+		{ "names", 0, 0, G_OPTION_ARG_STRING, &o.names,
+		  "halt this target for a moment when the trace is over, and keep its names",
+		  "TARGET" },
 		{ "open", 0, 0, G_OPTION_ARG_NONE, &o.open,
 		  "show it in hvscope-gui when it is there", NULL },
 		{ "log", 0, 0, G_OPTION_ARG_FILENAME, &o.log, "write every register write here",

@@ -6,6 +6,7 @@
 #include "tests/awareness/dump-data.h"
 #include "tests/sim/core.h"
 #include "tests/sim/fixture.h"
+#include "tests/sim/recordings.h"
 
 #include <string.h>
 
@@ -13,22 +14,37 @@ enum {
 	N_DUMPED_CORES = 2,
 };
 
-static char *debug_command(const char *target, const char *system, const char *command)
+/* Standard output of hvscope with the words up to NULL. */
+static char *hvscope(const char *verb, ...) G_GNUC_NULL_TERMINATED;
+
+static char *hvscope(const char *verb, ...)
 {
 	g_autofree char *program =
 		g_build_filename(g_getenv("HVSCOPE_BUILD_ROOT"), "cli", "hvscope", NULL);
-	const char *argv[] = { program, "debug", "-t", target, "-s", system, command, NULL };
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
 	g_autoptr(GError) error = NULL;
 	g_autofree char *err = NULL;
 	char *out = NULL;
 	gint status;
+	va_list args;
 
-	g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, &status,
-	             &error);
+	g_ptr_array_add(argv, program);
+	va_start(args, verb);
+	for (const char *word = verb; word != NULL; word = va_arg(args, const char *))
+		g_ptr_array_add(argv, (char *)word);
+	va_end(args);
+	g_ptr_array_add(argv, NULL);
+	g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err,
+	             &status, &error);
 	g_assert_no_error(error);
 	if (status != 0)
-		g_error("hvscope debug -t %s %s: %s%s", target, command, out, err);
+		g_error("hvscope %s: %s%s", verb, out, err);
 	return out;
+}
+
+static char *debug_command(const char *target, const char *system, const char *command)
+{
+	return hvscope("debug", "-t", target, "-s", system, command, NULL);
 }
 
 /* QEMU leaves the _EL1 of some names away. */
@@ -166,9 +182,66 @@ static void test_walk(void)
 	fixture_deinit(&f);
 }
 
+/* A names file from its machines on, without what an end of a capture cannot know. */
+static char *names_of(const char *path)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GRegex) start = g_regex_new(";start(_key)?=[0-9]+", 0, 0, NULL);
+	const char *machines;
+
+	g_file_get_contents(path, &text, NULL, &error);
+	g_assert_no_error(error);
+	machines = strstr(text, "[system]");
+	g_assert_nonnull(machines);
+	return g_regex_replace_literal(start, machines, -1, 0, "", 0, NULL);
+}
+
+/* Trace of the board and, while it waits to be drained, the names of what runs there. */
+static void test_names(void)
+{
+	struct dump_data data;
+	struct fixture f;
+
+	if (!fixture_init(&f, NULL))
+		return;
+	if (!dump_data_init(&data)) {
+		fixture_deinit(&f);
+		return;
+	}
+	load_dump(f.soc, &data);
+	if (recordings_feed(&f, 4000)) {
+		g_autofree char *link = g_strdup_printf("openocd:127.0.0.1:%u", f.port);
+		g_autofree char *target = g_strdup_printf("coresight:%s+zynqmp", link);
+		g_autofree char *dir = g_build_filename(f.dir, "capture", NULL);
+		g_autofree char *taken = g_build_filename(dir, "names.ini", NULL);
+		g_autofree char *wanted = g_build_filename(f.dir, "wanted.ini", NULL);
+		g_autofree char *said =
+			hvscope("capture", "--board", "zynqmp", "--link", link, "--sink", "etf2",
+		                "--preset", "exits", "--cores", "0,1", "--for", "50ms", "--names",
+		                target, "--system", data.system, "-o", dir, NULL);
+
+		g_assert_nonnull(strstr(said, "bytes of trace"));
+		g_assert_nonnull(strstr(said, "names    "));
+		g_free(hvscope("names", "-t", data.target, "-s", data.system, "-o", wanted, NULL));
+		g_autofree char *found = names_of(taken);
+		g_autofree char *expected = names_of(wanted);
+
+		g_assert_cmpstr(found, ==, expected);
+		g_mutex_lock(&f.soc->lock);
+		g_assert_false(sim_core_of(f.soc, 0)->halted);
+		g_assert_false(sim_core_of(f.soc, 1)->halted);
+		g_mutex_unlock(&f.soc->lock);
+	}
+	fixture_assert_no_violations(&f);
+	dump_data_deinit(&data);
+	fixture_deinit(&f);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/sim/walk/dump", test_walk);
+	g_test_add_func("/sim/walk/names", test_names);
 	return g_test_run();
 }
