@@ -14,7 +14,14 @@
 #ifndef HVSCOPE_MARKERS_H
 #define HVSCOPE_MARKERS_H
 
+/* Xen and Linux are built without the compiler's headers. */
+#if defined(__XEN__)
+#include <xen/types.h>
+#elif defined(__KERNEL__)
+#include <linux/types.h>
+#else
 #include <stdint.h>
+#endif
 
 /* Bits 31:28 of the message. */
 enum hvscope_marker {
