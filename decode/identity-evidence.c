@@ -13,6 +13,7 @@ static const double weight_unseen_end = 0.02;    /* trace was lost while it ran 
 static const double weight_misfit = 1e-5;        /* neither: the hypervisor moved it */
 static const double weight_misfit_stale = 1e-3;  /* the same, but it may have run unseen */
 static const double weight_new = 1e-3;           /* first time */
+static const double weight_new_idle = 0.35;      /* likewise, as an idle one that is there */
 static const double weight_began_inside = 0.5;   /* first time, running when trace began */
 static const double weight_not_beacon = 1e-9;    /* its bound task says it is another */
 static const double weight_nobody = 1e-12;       /* no vCPU can have been it */
@@ -234,7 +235,7 @@ static double weight_of_unseen(const struct solver *self, const struct state *st
 		return is_first_of_core(self, at) ? weight_began_inside : weight_new;
 	if (self->may_be_more && number + 1 == self->n_slots)
 		return looks_idle(self, at) ? self->weight_of_more : weight_new * weight_new;
-	return weight_new;
+	return self->config->n_vcpus > 0 && looks_idle(self, at) ? weight_new_idle : weight_new;
 }
 
 double weight_of_entry(const struct solver *self, const struct state *state, guint number, gint at,

@@ -10,7 +10,9 @@
 
 enum {
 	STATES_MAX = 96,
-	HOMES_MAX = 8, /* threads of a domain that are followed from vCPU to vCPU */
+	ENDS_MAX = 4,    /* vCPUs of a domain that a dump can name */
+	ORDERS_MAX = 24, /* ENDS_MAX! */
+	HOMES_MAX = 8,   /* threads of a domain that are followed from vCPU to vCPU */
 	NO_STATE = G_MAXUINT32,
 	TYPE_CALL = 2, /* ETMv4 exception types */
 	TYPE_TRAP = 3
@@ -70,13 +72,22 @@ struct identity_event {
 	gboolean enters;
 };
 
+/* One way to give the slots the guest's numbers. */
+struct identity_order {
+	guint8 numbers[ENDS_MAX]; /* of each slot */
+	double weight;            /* of the stories that end so, by solver_run_backward() */
+};
+
 struct solver {
 	const struct identity_config *config;
 	const struct exit_list *list;
 	guint n_slots;
-	gboolean may_be_more;     /* the last slot is one that nothing asks for */
-	double weight_of_more;    /* that it enters where all alike ones do */
-	guint32 numbers_known;    /* numbers that something tells apart: bound tasks, a dump */
+	gboolean may_be_more;  /* the last slot is one that nothing asks for */
+	double weight_of_more; /* that it enters where all alike ones do */
+	guint32 numbers_known; /* numbers that bound tasks or markers tell apart */
+	/* Which guest's number each slot may be: a dump tells numbers, not slots. */
+	struct identity_order orders[ORDERS_MAX];
+	guint n_orders;           /* 0: no dump, or too many vCPUs to try all */
 	gint *beacon_of;          /* per piece, IDENTITY_NO_NUMBER where none */
 	guint32 homes[HOMES_MAX]; /* context IDs of the threads that are followed */
 	guint n_homes;
@@ -133,6 +144,9 @@ void solver_init(struct solver *self, const struct identity_config *config,
                  const struct exit_list *list, guint n_vcpus);
 void solver_deinit(struct solver *self);
 
+/* Makes ready to use a dump; once numbers_known is set. */
+void solver_find_orders(struct solver *self);
+
 /* The domain's entries and exits: GArray of struct identity_event, to be unreffed. */
 GArray *identity_events(const struct identity_config *config, const struct exit_list *list);
 
@@ -142,4 +156,4 @@ void solver_run_forward(struct solver *self, const GArray *events);
 double solver_best_story(const struct solver *self);
 
 /* Fills the identities of the domain's pieces; after solver_run_forward(). */
-void solver_run_backward(const struct solver *self, struct identity *identities);
+void solver_run_backward(struct solver *self, struct identity *identities);

@@ -240,24 +240,72 @@ static void settle_piece(const struct solver *self, const struct layer *layer,
 	identity->known = KNOWN_INFERRED;
 }
 
-/* How well each of the last states fits what is known of the end. */
-static void weigh_end(const struct solver *self, double *after)
+/* How well a state fits the dump, if its slots have these numbers. */
+static double weight_of_order(const struct solver *self, const struct state *state,
+                              const struct identity_order *order)
 {
-	for (guint i = 0; i < self->n_states; i++) {
-		after[i] = 1;
+	double weight = 1;
+
+	for (guint slot = 0; slot < self->n_slots; slot++) {
 		for (guint k = 0; k < self->config->n_ends; k++) {
 			const struct identity_end *end = &self->config->ends[k];
-			const struct slot *slot = &self->states[i].slots[end->number];
 
-			if (end->number < self->n_slots && slot->kind == SLOT_SUSPENDED)
-				after[i] *= weight_of_end(
-					&g_array_index(self->ways, struct way_out, slot->exit),
-					end);
+			if (end->number == order->numbers[slot] &&
+			    state->slots[slot].kind == SLOT_SUSPENDED)
+				weight *= weight_of_end(&g_array_index(self->ways, struct way_out,
+				                                       state->slots[slot].exit),
+				                        end);
+		}
+	}
+	return weight;
+}
+
+/* How well each of the last states fits what is known of the end. */
+static void weigh_end(struct solver *self, double *after)
+{
+	for (guint i = 0; i < self->n_states; i++) {
+		after[i] = self->n_orders > 0 ? 0 : 1;
+		for (guint k = 0; k < self->n_orders; k++) {
+			const double weight =
+				weight_of_order(self, &self->states[i], &self->orders[k]);
+
+			after[i] += weight;
+			self->orders[k].weight += weight * self->forward[i];
 		}
 	}
 }
 
-void solver_run_backward(const struct solver *self, struct identity *identities)
+/* All orders of the slots in which each number that is known already stays where it is. */
+static void add_orders(struct solver *self, struct identity_order *order, guint slot)
+{
+	if (slot == self->n_slots) {
+		self->orders[self->n_orders++] = *order;
+		return;
+	}
+	for (guint8 number = 0; number < self->n_slots; number++) {
+		gboolean taken = (self->numbers_known & (1u << number)) != 0 && number != slot;
+
+		if ((self->numbers_known & (1u << slot)) != 0)
+			taken = number != slot;
+		for (guint i = 0; i < slot; i++)
+			taken = taken || order->numbers[i] == number;
+		if (taken)
+			continue;
+		order->numbers[slot] = number;
+		add_orders(self, order, slot + 1);
+	}
+}
+
+void solver_find_orders(struct solver *self)
+{
+	struct identity_order order = { .weight = 0 };
+
+	if (self->config->n_ends > 0 && self->config->n_vcpus == self->n_slots &&
+	    self->n_slots <= ENDS_MAX)
+		add_orders(self, &order, 0);
+}
+
+void solver_run_backward(struct solver *self, struct identity *identities)
 {
 	g_autofree double *after = g_new(double, STATES_MAX);
 	g_autofree double *before = g_new(double, STATES_MAX);

@@ -267,11 +267,42 @@ static gboolean write_requests(const struct decode_result *self, const struct wi
 	return TRUE;
 }
 
+static GArray *find_markers(const struct decode_result *self)
+{
+	GArray *markers = g_array_new(FALSE, FALSE, sizeof(struct schedule_marker));
+
+	for (guint i = 0; i < self->sources->len; i++) {
+		const struct decode_source *source = self->sources->pdata[i];
+
+		for (guint k = 0; k < source->messages->len; k++) {
+			const struct stm_message *message =
+				&g_array_index(source->messages, struct stm_message, k);
+			struct schedule_marker marker = {
+				.time_ns = stm_time_ns(&self->time, message->timestamp)
+			};
+
+			if (message->kind == STM_DATA && message->has_timestamp &&
+			    schedule_marker_parse(message->channel, message->value, &marker))
+				g_array_append_val(markers, marker);
+		}
+	}
+	return markers;
+}
+
 static gboolean write_schedule(const struct decode_result *self, const struct window *window,
                                struct guests *guests, struct recording_writer *writer,
                                GError **error)
 {
-	const struct schedule_given given = { self->system, self->image };
+	g_autoptr(GArray) markers = find_markers(self);
+	const struct schedule_given given = {
+		.system = self->system,
+		.image = self->image,
+		.markers = markers,
+		.has_ticks = self->time.basis == TIME_BASIS_TIMESTAMPS,
+		.begin_ticks = (gint64)ticks_at(&self->time, window->begin_ns),
+		.end_ticks = (gint64)ticks_at(&self->time, window->end_ns),
+		.timestamp_hz = self->time.timestamp_hz,
+	};
 	struct schedule schedule;
 	gboolean done = TRUE;
 

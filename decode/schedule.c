@@ -1,3 +1,4 @@
+#include "decode/schedule-identity.h"
 #include "decode/schedule-wakes.h"
 
 enum {
@@ -35,22 +36,6 @@ static const struct hypervisor_visit *visit_at(const struct maker *self, gint i)
 	return &g_array_index(self->list->visits, struct hypervisor_visit, (guint)i);
 }
 
-static GHashTable *find_beacons(const struct system_machine *machine)
-{
-	GHashTable *beacons = g_hash_table_new(NULL, NULL);
-
-	for (guint i = 0; machine != NULL && i < machine->tasks->len; i++) {
-		const struct system_task *task =
-			&g_array_index(machine->tasks, struct system_task, i);
-		const gint cpu = identity_cpu_of_task(task->name);
-
-		if (cpu != IDENTITY_NO_NUMBER && task->context_id != 0)
-			g_hash_table_insert(beacons, GUINT_TO_POINTER(task->context_id),
-			                    GINT_TO_POINTER(cpu + 1));
-	}
-	return beacons;
-}
-
 static gint compare_domains(gconstpointer a, gconstpointer b)
 {
 	const struct domain *x = a, *y = b;
@@ -73,23 +58,13 @@ static void find_domains(struct maker *self)
 
 static void tell_apart(struct maker *self)
 {
-	const struct system_file *system = self->given->system;
-	const gboolean pinned = system != NULL && g_strcmp0(system->scheduler, "null") == 0;
+	g_autofree gint *marked = schedule_marked(self->given, self->list);
 
 	for (guint i = 0; i < self->domains->len; i++) {
 		struct domain *domain = &g_array_index(self->domains, struct domain, i);
-		const struct system_machine *machine =
-			system_file_machine_of_vmid(system, domain->vmid);
-		g_autoptr(GHashTable) beacons = find_beacons(machine);
-		const struct identity_config config = {
-			.vmid = domain->vmid,
-			.n_vcpus = machine != NULL ? machine->vcpus : 0,
-			.unique_contexts = machine != NULL && machine->kind == MACHINE_KIND_LINUX,
-			.pinned = pinned,
-			.beacons = beacons,
-		};
 
-		identity_settle(&config, self->list, self->identities, &domain->summary);
+		schedule_tell_apart(self->given, self->list, marked, domain->vmid, self->identities,
+		                    &domain->summary);
 	}
 }
 

@@ -25,7 +25,23 @@ struct schedule_given {
 		*system; /* numbers of vCPUs, bound tasks, the scheduler; NULL: none */
 	/* Code of guests and names of the hypervisor's functions; must outlive the schedule. */
 	const struct hypervisor_image *image;
+	GArray *markers; /* struct schedule_marker, in any order; NULL: none */
+	/* The window in ticks of the trace timestamp, where it has those. */
+	gboolean has_ticks;
+	gint64 begin_ticks, end_ticks;
+	guint64 timestamp_hz;
 };
+
+/* The hypervisor's own word that a core goes to a vCPU (docs/instrument). */
+struct schedule_marker {
+	guint core;
+	gint64 time_ns; /* as the pieces count time */
+	gint64 vmid;
+	gint number;
+};
+
+/* Fills all but the time. FALSE where the message is no such marker. */
+gboolean schedule_marker_parse(guint32 channel, guint64 value, struct schedule_marker *marker);
 
 /* `origin_ns` is the window's start as the pieces count time, `window_ns` its length. */
 void schedule_init(struct schedule *self, const struct exit_list *list,

@@ -11,10 +11,7 @@ static const double worth_of_vcpu = 12;
 static const double chance_of_more = 0.3;
 
 static const double confidence_sure = 0.95;
-
-enum {
-	ENDS_MAX = 4 /* vCPUs that a dump can tell apart: their orders multiply the hypotheses */
-};
+static const double confidence_named = 0.99; /* that a number is the guest's own */
 
 gint identity_cpu_of_task(const char *name)
 {
@@ -83,10 +80,6 @@ static void given_init(struct given *self, const struct identity_config *config,
 			self->n_vcpus = MAX(self->n_vcpus, (guint)self->beacon_of[i] + 1);
 		}
 	}
-	for (guint i = 0; config->n_vcpus <= ENDS_MAX && i < config->n_ends; i++) {
-		if (config->ends[i].number < config->n_vcpus)
-			self->numbers |= 1u << config->ends[i].number;
-	}
 	self->n_vcpus = MIN(self->n_vcpus, IDENTITY_VCPUS_MAX);
 }
 
@@ -96,6 +89,7 @@ static void solver_begin(struct solver *solver, const struct identity_config *co
 	solver_init(solver, config, list, n_vcpus);
 	solver->beacon_of = given->beacon_of;
 	solver->numbers_known = given->numbers;
+	solver_find_orders(solver);
 }
 
 /* Whether piece `at` must be the vCPU of the piece before it: the same thread went on where
@@ -262,6 +256,30 @@ static void forget_more(const struct solver *solver, struct identity *identities
 	}
 }
 
+/* Gives the numbers of our own order the guest's, where the dump says which is which. */
+static void settle_order(const struct solver *self, struct identity *identities, guint32 *numbered)
+{
+	const struct identity_order *best = NULL;
+	double all = 0;
+
+	for (guint i = 0; i < self->n_orders; i++) {
+		all += self->orders[i].weight;
+		if (best == NULL || self->orders[i].weight > best->weight)
+			best = &self->orders[i];
+	}
+	if (best == NULL || best->weight < confidence_named * all)
+		return;
+	for (guint i = 0; i < self->list->pieces->len; i++) {
+		if (solver_piece(self, (gint)i)->vmid != self->config->vmid ||
+		    identities[i].number == IDENTITY_NO_NUMBER ||
+		    identities[i].known == KNOWN_EXACT)
+			continue;
+		identities[i].number = best->numbers[identities[i].number];
+		identities[i].confidence = MIN(identities[i].confidence, best->weight / all);
+	}
+	*numbered |= (1u << self->n_slots) - 1;
+}
+
 static void settle_inferred(const struct identity_config *config, const struct exit_list *list,
                             struct identity *identities, struct identity_summary *summary)
 {
@@ -283,6 +301,7 @@ static void settle_inferred(const struct identity_config *config, const struct e
 	settle_exact(&solver, identities);
 	*summary =
 		(struct identity_summary) { .n_vcpus = config->n_vcpus, .numbered = given.numbers };
+	settle_order(&solver, identities, &summary->numbered);
 	if (config->n_vcpus == 1)
 		summary->numbered |= 1;
 	for (guint i = 0; i < list->pieces->len; i++) {
