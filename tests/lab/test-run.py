@@ -19,7 +19,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 # pylint: disable=wrong-import-position
-from lablib import account, paths, scenario  # noqa: E402
+from lablib import account, exits, paths, scenario, vcpus  # noqa: E402
 from lablib.machine import MIB  # noqa: E402
 from lablib.run import Run  # noqa: E402
 from tap import Skip, expect, main  # noqa: E402
@@ -65,6 +65,47 @@ def equals_truth():
     expect({key[2] for key in found} >= {1, 2, 3}, "all three domains ran")
     print(f"# {total} instructions, {len(expected)} rows, the largest difference is "
           f"{worst:.5%} of the window")
+
+
+def exits_equal_truth():
+    """How many exits of each domain, why, and the hypervisor's cycles for them."""
+    folder = ready("first")
+    account.decoded(str(HVSCOPE), folder)
+    expected = exits.sums(exits.truth(folder))
+    found = exits.sums(exits.decoded(folder / "recording.hvs"))
+    expect({key: value[0] for key, value in expected.items()} ==
+           {key: value[0] for key, value in found.items()},
+           f"counts by domain and reason: truth {expected}, decoded {found}")
+    for vmid in {key[0] for key in expected}:
+        want, got = (sum(value[1] for key, value in sums.items() if key[0] == vmid)
+                     for sums in (expected, found))
+        expect(abs(got - want) <= want / 100, f"VMID {vmid}: {want} cycles, decoded {got}")
+        print(f"# VMID {vmid}: {want} cycles of the hypervisor, {(got - want) / want:+.2%}")
+
+
+def vcpus_equal_truth():
+    """Which vCPU it was: from the trace alone, with the system file, and with a names file
+    made of the dump."""
+    folder = ready("first")
+    system = ["--system", str(folder / "system.ini")]
+    names = folder / "names.ini"
+    account.call([str(HVSCOPE), "names", "--target", f"core:{folder / 'dump.core'}", *system,
+                  "-o", str(names)])
+    for what, options, least in (("trace alone", [], 0.9), ("system file", system, 0.99),
+                                 ("names", [*system, "--names", str(names)], 0.99)):
+        recording = folder / "vcpus.hvs"
+        account.call([str(HVSCOPE), "decode", str(folder / "capture"), "-o", str(recording),
+                      *options])
+        score = vcpus.Score()
+        score.add(vcpus.runs(folder, recording))
+        recording.unlink()
+        expect(score.exact_wrong == 0, f"{what}: {score.exact_wrong} exact ones are wrong")
+        expect(score.identified() >= least,
+               f"{what}: {score.identified():.2%} of guest time identified")
+        sure = score.bins[0.999]
+        expect(sure[4] >= 0.999 * sure[3], f"{what}: sure and wrong: {sure}")
+        print(f"# {what}: {score.identified():.2%} of guest time identified, {score.exact} "
+              f"exact, {sure[1]} of {sure[0]} sure ones right")
 
 
 def dump_is_whole():
@@ -130,6 +171,8 @@ try:
     main([("lab-run/first", run("overcommit", "first")),
           ("lab-run/second", run("overcommit", "second")),
           ("lab-run/byte-identical", same), ("lab-run/equals-truth", equals_truth),
+          ("lab-run/exits-equal-truth", exits_equal_truth),
+          ("lab-run/vcpus-equal-truth", vcpus_equal_truth),
           ("lab-run/dump-is-whole", dump_is_whole),
           ("lab-run/pair", run("backend-load", "pair")),
           ("lab-run/requests-were-served", requests_were_served),

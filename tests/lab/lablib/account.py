@@ -24,9 +24,9 @@ def decoded(hvscope, folder):
     """The same from hvscope: decodes the capture and reads its time report."""
     recording = folder / "recording.hvs"
     recording.unlink(missing_ok=True)
-    _run([hvscope, "decode", str(folder / "capture"), "-o", str(recording), "--system",
+    call([hvscope, "decode", str(folder / "capture"), "-o", str(recording), "--system",
           str(folder / "system.ini")])
-    report = json.loads(_run([hvscope, "report", "time", str(recording), "--json"]))
+    report = json.loads(call([hvscope, "report", "time", str(recording), "--json"]))
     found = {}
     for row in report["rows"]:
         if row["el"] is None or not row["cycles"]:
@@ -36,7 +36,8 @@ def decoded(hvscope, folder):
     return found
 
 
-def _run(command):
+def call(command):
+    """What a command prints; an error where it fails."""
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise LabError(f"lab: {' '.join(command)}: {result.stderr.strip()}")
