@@ -7,6 +7,7 @@
 
 struct _HvsApplication {
 	GtkApplication parent_instance;
+	char *compare_path; /* --compare; NULL: not given */
 };
 
 G_DEFINE_TYPE(HvsApplication, hvs_application, GTK_TYPE_APPLICATION)
@@ -46,13 +47,31 @@ static void hvs_application_open(GApplication *application, GFile **files, gint 
 
 		gtk_window_present(GTK_WINDOW(window));
 		hvs_window_open(window, files[i]);
+		if (HVS_APPLICATION(application)->compare_path != NULL)
+			hvs_window_compare(window, HVS_APPLICATION(application)->compare_path);
 	}
+}
+
+static gint hvs_application_options(GApplication *application, GVariantDict *options)
+{
+	HvsApplication *self = HVS_APPLICATION(application);
+
+	g_variant_dict_lookup(options, "compare", "^ay", &self->compare_path);
+	return -1; /* go on */
+}
+
+static void hvs_application_finalize(GObject *object)
+{
+	g_free(HVS_APPLICATION(object)->compare_path);
+	G_OBJECT_CLASS(hvs_application_parent_class)->finalize(object);
 }
 
 static void hvs_application_class_init(HvsApplicationClass *class)
 {
 	GApplicationClass *application = G_APPLICATION_CLASS(class);
 
+	G_OBJECT_CLASS(class)->finalize = hvs_application_finalize;
+	application->handle_local_options = hvs_application_options;
 	application->startup = hvs_application_startup;
 	application->activate = hvs_application_activate;
 	application->open = hvs_application_open;
@@ -60,6 +79,9 @@ static void hvs_application_class_init(HvsApplicationClass *class)
 
 static void hvs_application_init(HvsApplication *self)
 {
+	g_application_add_main_option(
+		G_APPLICATION(self), "compare", 'c', G_OPTION_FLAG_NONE, G_OPTION_ARG_FILENAME,
+		_("a second recording, shown below on the same time axis"), _("RECORDING"));
 	g_application_set_option_context_parameter_string(G_APPLICATION(self),
 	                                                  _("[RECORDING or CAPTURE ...]"));
 	g_application_set_option_context_summary(

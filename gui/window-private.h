@@ -34,6 +34,7 @@ struct _HvsWindow {
 	gulong changed_handler;
 	gulong view_handler;
 	decode_job *job;
+	char *compare_path; /* to be opened below the next recording; NULL: none */
 	enum theme_kind theme;
 	gint64 focused_ns; /* start of the interval that was last gone to */
 

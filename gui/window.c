@@ -197,6 +197,11 @@ static void open_recording(HvsWindow *self, const char *path)
 	gtk_widget_grab_focus(GTK_WIDGET(self->timeline));
 	window_update_actions(self);
 	remember_recent(path);
+	if (self->compare_path != NULL) {
+		g_autofree char *second = g_steal_pointer(&self->compare_path);
+
+		window_open_second(self, second);
+	}
 }
 
 static GtkWidget *chart_box(HvsTimeline *timeline)
@@ -259,6 +264,16 @@ void window_open_second(HvsWindow *self, const char *path)
 	hvs_view_widen(self->view, hvs_document_window_ns(document));
 	hvs_timeline_set(self->second_timeline, document, self->view);
 	window_apply_theme(self);
+}
+
+void hvs_window_compare(HvsWindow *self, const char *path)
+{
+	if (self->document != NULL) {
+		window_open_second(self, path);
+		return;
+	}
+	g_free(self->compare_path);
+	self->compare_path = g_strdup(path);
 }
 
 static void decode_progress(double share, gpointer data)
@@ -393,7 +408,8 @@ static gboolean key_pressed(GtkWidget *widget, GdkEventKey *event)
 	/* Letters belong to whoever is typing; Enter and arrows to the tables. */
 	if (!GTK_IS_ENTRY(focus) && !GTK_IS_LABEL(focus))
 		command = commands_of_key(event);
-	if (command != NULL && (charting || g_ascii_isalpha((gchar)event->keyval))) {
+	if (command != NULL && (charting || gdk_keyval_to_upper(event->keyval) !=
+	                                            gdk_keyval_to_lower(event->keyval))) {
 		command_run(command, widget);
 		return TRUE;
 	}
@@ -448,6 +464,7 @@ static void hvs_window_dispose(GObject *object)
 	if (self->job != NULL)
 		decode_job_abandon(self->job);
 	self->job = NULL;
+	g_clear_pointer(&self->compare_path, g_free);
 	if (self->view != NULL)
 		g_signal_handler_disconnect(self->view, self->view_handler);
 	g_clear_object(&self->view);

@@ -17,6 +17,9 @@ HvsWindow *hvs_window_new(GtkApplication *application);
  * went wrong is said in the window. */
 void hvs_window_open(HvsWindow *self, GFile *file);
 
+/* Shows a second recording below, on the same time axis, as soon as there is a first. */
+void hvs_window_compare(HvsWindow *self, const char *path);
+
 /* Adds a page beside the timeline. `name` is its id, `title` what the switcher says. */
 void hvs_window_add_page(HvsWindow *self, GtkWidget *page, const char *name, const char *title);
 

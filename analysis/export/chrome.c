@@ -1,8 +1,10 @@
+#include "analysis/export/depths.h"
 #include "analysis/export/export.h"
 #include "analysis/picture/page.h"
 
-/* Trace Event Format, JSON object form: complete events (ph X) one thread a core, instants
- * (ph i) one thread a track. Times are microseconds, with the nanoseconds as decimals. */
+/* Trace Event Format, JSON object form: complete events (ph X) one thread a core, and one for
+ * each row that the items of a track need; what has no length is an instant (ph i). Times are
+ * microseconds, with the nanoseconds as decimals. */
 struct chrome {
 	const struct export_job *job;
 	output_file *output;
@@ -63,38 +65,46 @@ static gboolean put_span(const struct row_span *row, gpointer data)
 	return output_ok(self->output);
 }
 
-static void put_items(struct chrome *self, const struct track *track, guint tid)
+static void put_item(struct chrome *self, const struct track *track, const struct track_item *item,
+                     guint tid)
 {
-	for (guint i = track_lower(track, self->job->from_ns); i < track->items->len; i++) {
-		const struct track_item *item = &g_array_index(track->items, struct track_item, i);
-		g_autofree char *name = NULL;
+	const gint64 from_ns = MAX(item->start_ns, self->job->from_ns);
+	const gint64 to_ns = MIN(item->start_ns + item->duration_ns, self->job->to_ns);
+	g_autofree char *name = escaped(track_key_at(track, item->key)->name);
+
+	output_printf(self->output,
+	              ",\n{\"name\":\"%s\",\"ph\":\"%s\",\"pid\":%d,\"tid\":%u,"
+	              "\"ts\":%" G_GINT64_FORMAT ".%03d",
+	              name, item->duration_ns > 0 ? "X" : "i", PID_TRACKS, tid, from_ns / 1000,
+	              (int)(from_ns % 1000));
+	if (item->duration_ns > 0)
+		output_printf(self->output, ",\"dur\":%" G_GINT64_FORMAT ".%03d}",
+		              (to_ns - from_ns) / 1000, (int)((to_ns - from_ns) % 1000));
+	else
+		output_text(self->output, ",\"s\":\"t\"}");
+}
+
+/* A thread for each row that the track's items need. */
+static void put_items(struct chrome *self, const struct track *track, guint first_tid)
+{
+	g_autofree char *name = export_track_name(track);
+	struct depths depths = { .n = 0 };
+	guint named = 0;
+
+	for (guint i = track_reaching(track, 0, self->job->from_ns); i < track->items->len;
+	     i = track_reaching(track, i + 1, self->job->from_ns)) {
+		const struct track_item *item = track_item_at(track, i);
+		guint depth;
 
 		if (item->start_ns >= self->job->to_ns || !output_ok(self->output))
 			break;
-		name = escaped(g_array_index(track->keys, struct track_key, item->key).name);
-		output_printf(self->output,
-		              ",\n{\"name\":\"%s\",\"ph\":\"%s\",\"pid\":%d,\"tid\":%u,"
-		              "\"ts\":%" G_GINT64_FORMAT ".%03d",
-		              name, item->duration_ns > 0 ? "X" : "i", PID_TRACKS, tid,
-		              item->start_ns / 1000, (int)(item->start_ns % 1000));
-		if (item->duration_ns > 0)
-			output_printf(self->output, ",\"dur\":%" G_GINT64_FORMAT ".%03d}",
-			              item->duration_ns / 1000, (int)(item->duration_ns % 1000));
-		else
-			output_text(self->output, ",\"s\":\"t\"}");
+		depth = depths_place(&depths, item->start_ns, item->start_ns + item->duration_ns);
+		if (depth == DEPTH_NONE)
+			continue;
+		for (; named < depths.n; named++)
+			put_name(self, "thread_name", PID_TRACKS, first_tid + named, name);
+		put_item(self, track, item, first_tid + depth);
 	}
-}
-
-static gboolean track_shown(const struct export_job *job, guint track)
-{
-	for (guint i = 0; i < job->shown->len; i++) {
-		const struct lane *lane =
-			lane_set_get(&job->lanes, g_array_index(job->shown, guint, i));
-
-		if (lane->kind == LANE_TRACK && lane->track == track)
-			return TRUE;
-	}
-	return FALSE;
 }
 
 gboolean export_chrome(const struct export_job *job, output_file *output, GError **error)
@@ -125,10 +135,8 @@ gboolean export_chrome(const struct export_job *job, output_file *output, GError
 	for (guint t = 0; done && t < job->tracks->len; t++) {
 		const struct track *track = job->tracks->pdata[t];
 
-		if (!track_shown(job, t))
-			continue;
-		put_name(&chrome, "thread_name", PID_TRACKS, t + 1, track->name);
-		put_items(&chrome, track, t + 1);
+		if (export_takes_track(job, t))
+			put_items(&chrome, track, 1 + t * DEPTHS_MAX);
 	}
 	output_text(output, "\n]}\n");
 	g_strfreev(chrome.names);

@@ -82,6 +82,27 @@ static gboolean choose_lanes(struct export_job *job, GError **error)
 	return TRUE;
 }
 
+gboolean export_takes_track(const struct export_job *job, guint track)
+{
+	for (guint i = 0; i < job->shown->len; i++) {
+		const struct lane *lane =
+			lane_set_get(&job->lanes, g_array_index(job->shown, guint, i));
+
+		if (lane->kind == LANE_TRACK && lane->track == track)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+char *export_track_name(const struct track *track)
+{
+	if (track->kind == TRACK_VCPU)
+		return g_strdup_printf("%s %s", track->below + strlen("domain/"), track->name);
+	if (track->kind == TRACK_REQUESTS)
+		return g_strdup_printf("Requests %s", track->name);
+	return g_strdup(track->name);
+}
+
 gboolean export_takes(const struct export_job *job, guint core, guint owner)
 {
 	for (guint i = 0; i < job->shown->len; i++) {

@@ -59,6 +59,9 @@ struct export_job {
 };
 
 /* Whether one of the shown lanes takes that core's, that owner's time. */
+gboolean export_takes_track(const struct export_job *job, guint track);
+/* What a track is called among all others: "dom0 vCPU 0". Free the result. */
+char *export_track_name(const struct track *track);
 gboolean export_takes(const struct export_job *job, guint core, guint owner);
 
 gboolean export_svg(const struct export_job *job, output_file *output, GError **error);

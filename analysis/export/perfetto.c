@@ -1,3 +1,4 @@
+#include "analysis/export/depths.h"
 #include "analysis/export/export.h"
 #include "analysis/export/proto.h"
 #include "analysis/picture/page.h"
@@ -17,6 +18,7 @@ enum {
 	EVENT_TRACK_UUID = 11,
 	EVENT_COUNTER_VALUE = 30,
 	EVENT_FLOW_IDS = 47,
+	EVENT_TERMINATING_FLOW_IDS = 48,
 	DESCRIPTOR_UUID = 1,
 	DESCRIPTOR_NAME = 2,
 	DESCRIPTOR_PARENT = 5,
@@ -123,7 +125,7 @@ static guint64 put_names(struct perfetto *self)
 }
 
 static void put_event(struct perfetto *self, gint64 at_ns, int type, guint64 uuid, guint64 iid,
-                      guint64 flow)
+                      guint flow_field, guint64 flow)
 {
 	packet_begin(self);
 	proto_number(&self->packet, PACKET_TIMESTAMP, (guint64)at_ns);
@@ -132,7 +134,18 @@ static void put_event(struct perfetto *self, gint64 at_ns, int type, guint64 uui
 	if (iid != 0)
 		proto_number(&self->part, EVENT_NAME_IID, iid);
 	if (flow != 0)
-		proto_fixed64(&self->part, EVENT_FLOW_IDS, flow);
+		proto_fixed64(&self->part, flow_field, flow);
+	proto_message(&self->packet, PACKET_TRACK_EVENT, &self->part);
+	packet_end(self);
+}
+
+static void put_counter(struct perfetto *self, gint64 at_ns, guint64 uuid, guint64 value)
+{
+	packet_begin(self);
+	proto_number(&self->packet, PACKET_TIMESTAMP, (guint64)at_ns);
+	proto_number(&self->part, EVENT_TYPE, TYPE_COUNTER);
+	proto_number(&self->part, EVENT_TRACK_UUID, uuid);
+	proto_number(&self->part, EVENT_COUNTER_VALUE, value);
 	proto_message(&self->packet, PACKET_TRACK_EVENT, &self->part);
 	packet_end(self);
 }
@@ -147,8 +160,9 @@ static gboolean put_span(const struct row_span *row, gpointer data)
 	if (!export_takes(job, self->core, row->owner) || to_ns < from_ns ||
 	    (to_ns == from_ns && row->duration_ns > 0))
 		return TRUE;
-	put_event(self, from_ns, TYPE_SLICE_BEGIN, UUID_CORES + self->core, row->owner + 1, 0);
-	put_event(self, to_ns, TYPE_SLICE_END, UUID_CORES + self->core, 0, 0);
+	put_event(self, from_ns, TYPE_SLICE_BEGIN, UUID_CORES + self->core, row->owner + 1,
+	          EVENT_FLOW_IDS, 0);
+	put_event(self, to_ns, TYPE_SLICE_END, UUID_CORES + self->core, 0, EVENT_FLOW_IDS, 0);
 	return output_ok(self->output);
 }
 
@@ -167,15 +181,9 @@ static void share_flush(const struct share *self)
 
 	if (self->bucket < 0)
 		return;
-	packet_begin(perfetto);
-	proto_number(&perfetto->packet, PACKET_TIMESTAMP,
-	             (guint64)MAX(self->bucket * self->width_ns, perfetto->job->from_ns));
-	proto_number(&perfetto->part, EVENT_TYPE, TYPE_COUNTER);
-	proto_number(&perfetto->part, EVENT_TRACK_UUID, UUID_COUNTERS + perfetto->core);
-	proto_number(&perfetto->part, EVENT_COUNTER_VALUE,
-	             (guint64)((double)self->time_ns / (double)self->width_ns * 1000 + 0.5));
-	proto_message(&perfetto->packet, PACKET_TRACK_EVENT, &perfetto->part);
-	packet_end(perfetto);
+	put_counter(perfetto, MAX(self->bucket * self->width_ns, perfetto->job->from_ns),
+	            UUID_COUNTERS + perfetto->core,
+	            (guint64)((double)self->time_ns / (double)self->width_ns * 1000 + 0.5));
 }
 
 static gboolean take_bucket(const struct row_lod *row, gpointer data)
@@ -222,33 +230,140 @@ static gboolean put_share(struct perfetto *self, guint core, GError **error)
 	return TRUE;
 }
 
-static void put_items(struct perfetto *self, const struct track *track, guint64 uuid,
-                      guint64 first_iid)
+/* Whether the flow goes on after item `i`. */
+static gboolean flow_goes_on(const struct track *track, guint i)
 {
-	for (guint i = track_lower(track, self->job->from_ns); i < track->items->len; i++) {
-		const struct track_item *item = &g_array_index(track->items, struct track_item, i);
+	const guint32 flow = track_item_at(track, i)->flow;
+
+	for (guint next = i + 1; next < track->items->len; next++) {
+		const struct track_item *item = track_item_at(track, next);
+
+		if (item->flow == flow)
+			return TRUE;
+		/* Stages follow each other without a gap. */
+		if (item->start_ns >
+		    track_item_at(track, i)->start_ns + track_item_at(track, i)->duration_ns)
+			return FALSE;
+	}
+	return FALSE;
+}
+
+static void put_item(struct perfetto *self, const struct track *track, guint i, guint64 uuid,
+                     guint64 iid, guint64 first_flow)
+{
+	const struct track_item *item = track_item_at(track, i);
+	const gint64 from_ns = MAX(item->start_ns, self->job->from_ns);
+	const gint64 to_ns = MIN(item->start_ns + item->duration_ns, self->job->to_ns);
+	const guint64 flow = item->flow != TRACK_NO_FLOW ? first_flow + item->flow : 0;
+
+	if (item->duration_ns == 0) {
+		put_event(self, from_ns, TYPE_INSTANT, uuid, iid, EVENT_FLOW_IDS, flow);
+		return;
+	}
+	put_event(self, from_ns, TYPE_SLICE_BEGIN, uuid, iid,
+	          flow == 0 || flow_goes_on(track, i) ? EVENT_FLOW_IDS : EVENT_TERMINATING_FLOW_IDS,
+	          flow);
+	put_event(self, to_ns, TYPE_SLICE_END, uuid, 0, EVENT_FLOW_IDS, 0);
+}
+
+/* Slices of one Perfetto track may not overlap, items may: each goes to the first that is
+ * free, named when it is needed. */
+static void put_items(struct perfetto *self, const struct track *track, guint64 uuid,
+                      guint64 first_iid, guint64 first_flow)
+{
+	struct depths depths = { .n = 0 };
+	guint named = 0;
+
+	for (guint i = track_reaching(track, 0, self->job->from_ns); i < track->items->len;
+	     i = track_reaching(track, i + 1, self->job->from_ns)) {
+		const struct track_item *item = track_item_at(track, i);
+		guint depth;
 
 		if (item->start_ns >= self->job->to_ns || !output_ok(self->output))
 			break;
-		/* Items may overlap, slices of one track may not: each key has its own track,
-		 * and what still overlaps is an instant. */
-		put_event(self, item->start_ns, TYPE_INSTANT, uuid + item->key,
-		          first_iid + item->key, item->flow);
+		/* What ended where the range begins is not in it. */
+		if (item->duration_ns > 0 &&
+		    item->start_ns + item->duration_ns <= self->job->from_ns)
+			continue;
+		depth = depths_place(&depths, item->start_ns, item->start_ns + item->duration_ns);
+		if (depth == DEPTH_NONE)
+			continue;
+		for (; named < depths.n; named++) {
+			g_autofree char *name = g_strdup_printf("%s %u", track->name, named + 1);
+
+			put_track(self, uuid + 1 + named, uuid, name, NULL);
+		}
+		put_item(self, track, i, uuid + 1 + depth, first_iid + item->key, first_flow);
+	}
+}
+
+struct change {
+	gint64 at_ns;
+	gint by;
+};
+
+static gint compare_changes(gconstpointer a, gconstpointer b)
+{
+	const struct change *x = a;
+	const struct change *y = b;
+
+	if (x->at_ns != y->at_ns)
+		return x->at_ns < y->at_ns ? -1 : 1;
+	return x->by - y->by;
+}
+
+/* How many requests are on their way, as a counter. */
+static void put_in_flight(struct perfetto *self, const struct track *track, guint64 uuid)
+{
+	g_autoptr(GArray) changes = g_array_new(FALSE, FALSE, sizeof(struct change));
+	g_autofree char *name = g_strdup_printf("%s in flight", track->name);
+	gint64 value = 0;
+
+	for (guint i = 0; i < track->requests->len; i++) {
+		const struct row_request *request =
+			&g_array_index(track->requests, struct row_request, i);
+		struct change begin = { G_MAXINT64, 1 };
+		struct change end = { G_MININT64, -1 };
+
+		for (guint t = 0; t < REQUEST_STAGES; t++) {
+			if (request->t_ns[t] == OWNER_NO_VALUE)
+				continue;
+			begin.at_ns = MIN(begin.at_ns, request->t_ns[t]);
+			end.at_ns = MAX(end.at_ns, request->t_ns[t]);
+		}
+		if (end.at_ns <= begin.at_ns)
+			continue;
+		g_array_append_val(changes, begin);
+		g_array_append_val(changes, end);
+	}
+	g_array_sort(changes, compare_changes);
+	put_track(self, uuid, UUID_ROOT, name, "requests");
+	for (guint i = 0; i < changes->len; i++) {
+		const struct change *change = &g_array_index(changes, struct change, i);
+
+		value += change->by;
+		if (change->at_ns >= self->job->from_ns && change->at_ns < self->job->to_ns)
+			put_counter(self, change->at_ns, uuid, (guint64)MAX(value, 0));
 	}
 }
 
 static void put_track_items(struct perfetto *self, guint64 first_iid)
 {
+	guint64 first_flow = 0;
+
 	for (guint t = 0; t < self->job->tracks->len; t++) {
 		const struct track *track = self->job->tracks->pdata[t];
-		const guint64 uuid = UUID_TRACKS + t * (guint64)(TRACK_KEYS_MAX + 1);
+		const guint64 uuid = UUID_TRACKS + t * (guint64)(DEPTHS_MAX + 2);
+		g_autofree char *name = export_track_name(track);
 
-		put_track(self, uuid, UUID_ROOT, track->name, NULL);
-		for (guint k = 0; k < track->keys->len; k++)
-			put_track(self, uuid + 1 + k, uuid,
-			          g_array_index(track->keys, struct track_key, k).name, NULL);
-		put_items(self, track, uuid + 1, first_iid);
+		if (export_takes_track(self->job, t)) {
+			put_track(self, uuid, UUID_ROOT, name, NULL);
+			put_items(self, track, uuid, first_iid, first_flow);
+			if (track->requests != NULL)
+				put_in_flight(self, track, uuid + DEPTHS_MAX + 1);
+		}
 		first_iid += track->keys->len;
+		first_flow += track->requests != NULL ? track->requests->len : 0;
 	}
 }
 

@@ -9,7 +9,7 @@
 #include "analysis/picture/picture.h"
 
 enum {
-	FLOWS_DRAWN_MAX = 40 /* requests in view beyond which arrows would hide the picture */
+	FLOWS_DRAWN_MAX = 12 /* requests in view beyond which arrows would hide the picture */
 };
 
 struct flow_arrow {

@@ -120,6 +120,7 @@ void figures_view_fill(GtkWidget *view, const struct figures *figures, const str
 {
 	g_autoptr(GtkListStore) store = store_new(figures);
 	GtkTreeModel *before = gtk_tree_view_get_model(GTK_TREE_VIEW(view));
+	GtkTreePath *cursor = NULL;
 	gint sorted_by;
 	GtkSortType order;
 
@@ -132,5 +133,11 @@ void figures_view_fill(GtkWidget *view, const struct figures *figures, const str
 	if (before != NULL &&
 	    gtk_tree_sortable_get_sort_column_id(GTK_TREE_SORTABLE(before), &sorted_by, &order))
 		gtk_tree_sortable_set_sort_column_id(GTK_TREE_SORTABLE(store), sorted_by, order);
+	/* Whoever goes down a table stays where he is when its numbers are made again. */
+	gtk_tree_view_get_cursor(GTK_TREE_VIEW(view), &cursor, NULL);
 	gtk_tree_view_set_model(GTK_TREE_VIEW(view), GTK_TREE_MODEL(store));
+	if (cursor != NULL && gtk_tree_path_get_indices(cursor)[0] <
+	                              gtk_tree_model_iter_n_children(GTK_TREE_MODEL(store), NULL))
+		gtk_tree_view_set_cursor(GTK_TREE_VIEW(view), cursor, NULL, FALSE);
+	gtk_tree_path_free(cursor);
 }

@@ -67,6 +67,7 @@ static void append_exit(GString *text, recording_reader *reader, const struct tr
 	struct wanted wanted = { item->start_ns, item->trace_offset, FALSE };
 	g_autofree char *vcpu = NULL;
 	g_autofree char *hypervisor = NULL;
+	const struct row_function *functions;
 
 	if (item->core >= n ||
 	    !recording_reader_exits(reader, cores[item->core].core, item->start_ns,
@@ -93,6 +94,13 @@ static void append_exit(GString *text, recording_reader *reader, const struct tr
 	if (wanted.exit.has_return_address)
 		g_string_append_printf(text, _("Left at: 0x%" G_GINT64_MODIFIER "x\n"),
 		                       wanted.exit.return_address_va);
+	if (exit_instruction_name(wanted.exit.instruction) != NULL)
+		g_string_append_printf(text, _("Instruction: %s\n"),
+		                       exit_instruction_name(wanted.exit.instruction));
+	functions = recording_reader_functions(reader, &n);
+	if (wanted.exit.handler > 0 && wanted.exit.handler <= n)
+		g_string_append_printf(text, _("Handled by: %s\n"),
+		                       functions[wanted.exit.handler - 1].name);
 	append_known(text, wanted.exit.known, wanted.exit.confidence);
 	if (wanted.exit.censored)
 		g_string_append(text, _("Touches lost trace: not in statistics\n"));

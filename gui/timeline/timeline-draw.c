@@ -320,7 +320,7 @@ static void draw_flows(HvsTimeline *self, const struct canvas *canvas)
 	const struct picture_source *source = hvs_document_source(self->document);
 	const struct view_range range = hvs_view_range(self->view);
 	const struct theme *theme = theme_get(self->theme);
-	struct flow_drawing drawing = { self, canvas, theme->text };
+	struct flow_drawing drawing = { self, canvas, theme->faint };
 	const struct lane *lane;
 	const struct track *track;
 

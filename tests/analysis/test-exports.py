@@ -13,6 +13,8 @@ import traceback
 
 SOURCE = os.environ['HVSCOPE_SOURCE_ROOT']
 HVSCOPE = os.path.join(os.environ['HVSCOPE_BUILD_ROOT'], 'cli/hvscope')
+WRITE_TRAFFIC = os.path.join(os.environ['HVSCOPE_BUILD_ROOT'],
+                             'tests/analysis/write-traffic-recording')
 SAMPLE = os.path.join(SOURCE, 'samples/overcommit')
 
 
@@ -172,6 +174,79 @@ def test_perfetto(exports):
     assert 'cpu_0' in tracks.values() and counters > 0
     with open(exports.write('csv', '--lanes', 'core/*'), newline='') as file:
         assert slices == sum(1 for _ in csv.DictReader(file))
+
+
+def put_traffic(exports):
+    """A recording of requests; its own, as the sample has none."""
+    path = os.path.join(exports.directory, 'traffic.hvs')
+    if not os.path.exists(path):
+        subprocess.run([WRITE_TRAFFIC, path], check=True)
+    return path
+
+
+def test_perfetto_requests(exports):
+    """Stages are slices that do not overlap, linked by flows, and a counter counts requests."""
+    path = os.path.join(exports.directory, 'requests.pftrace')
+    hvscope('export', put_traffic(exports), '-f', 'perfetto', '-o', path)
+    with open(path, 'rb') as file:
+        text = tool('protoc', '--decode_raw', stdin=file).decode()
+    names, open_at, flows, ended, values = {}, {}, {}, [], []
+    for fields in packets(text):
+        packet = dict(fields)
+        if '60.1' in packet:
+            names[packet['60.1']] = packet.get('60.2', '').strip('"')
+        kind = packet.get('11.9')
+        if kind is None:
+            continue
+        track, at = packet['11.11'], int(packet['8'])
+        if kind == '1':
+            assert open_at.get(track, (None, 0))[0] is None, 'slices overlap'
+            assert at >= open_at.get(track, (None, 0))[1], 'slices go back'
+            open_at[track] = (at, 0)
+            for field in ('11.47', '11.48'):
+                if field in packet:
+                    flows.setdefault(packet[field], []).append(at)
+            if '11.48' in packet:
+                ended.append(packet['11.48'])
+        elif kind == '2':
+            assert open_at[track][0] is not None
+            open_at[track] = (None, at)
+        elif kind == '4' and names[track].endswith('in flight'):
+            values.append(int(packet.get('11.30', 0)))
+    assert all(start is None for start, _ in open_at.values())
+    assert len(flows) == 24 and sorted(ended) == sorted(flows), (len(flows), len(ended))
+    assert {len(f) for f in flows.values()} == {6, 8}
+    assert values == [1, 0] * 24, values
+    assert {'Requests front to dom0', 'front to dom0 1', 'hog vCPU 0'} <= set(names.values())
+
+
+def test_chrome_items(exports):
+    """Items of a track that overlap are on threads of their own."""
+    path = os.path.join(exports.directory, 'requests.json')
+    hvscope('export', put_traffic(exports), '-f', 'chrome', '-o', path)
+    with open(path) as file:
+        events = [e for e in json.load(file)['traceEvents'] if e['ph'] == 'X']
+    assert {'waiting', 'service', 'WFI'} <= {e['name'] for e in events}
+    for thread in {(e['pid'], e['tid']) for e in events}:
+        at = 0.0
+        for event in (e for e in events if (e['pid'], e['tid']) == thread):
+            assert event['ts'] >= at - 1e-3, event
+            at = event['ts'] + event['dur']
+    waiting = sum(e['dur'] for e in events if e['name'] == 'waiting')
+    assert abs(waiting - 24 * 400) < 1e-3, waiting
+
+
+def test_svg_arrows(exports):
+    path = os.path.join(exports.directory, 'requests.svg')
+    hvscope('export', put_traffic(exports), '-f', 'svg', '-o', path, '--to', '3ms')
+    tool('xmllint', '--noout', path)
+    tool('rsvg-convert', path, '-o', path + '.png')
+    with open(path) as file:
+        text = file.read()
+    # Three requests of four hops, each a line and a head of two.
+    assert text.split('id="arrows"')[1].split('</g>')[0].count('<path') == 36
+    for wanted in ('lane-vcpu/dom0/0', 'lane-requests/front-dom0', 'lane-exits/longest'):
+        assert wanted in text, wanted
 
 
 def test_refusals(exports):

@@ -200,12 +200,8 @@ def test_gui_two_recordings(directory):
     """Two recordings share the axis: what zooms one zooms the other."""
     first = written(directory)
     second = written(directory, '4', name='other.hvs')
-    window = session.Window(GUI, first)
+    window = session.Window(GUI, first, '--compare', second)
     window.await_text('Exits: ')
-    window.key('ctrl+shift+o')
-    window.await_object('file chooser', 'second')
-    window.type(second)
-    window.key('Return')
     window.wait(lambda: len(window.charts()) == 2, 'two charts')
     window.wait(lambda: sorted(c.name for c in window.charts()) ==
                 ['Timeline of other.hvs', 'Timeline of traffic.hvs'], 'their names')
