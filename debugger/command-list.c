@@ -349,11 +349,60 @@ static gboolean run_modules(struct debug *self, int argc, char **argv, GError **
 	return TRUE;
 }
 
+static void show_mapping(struct debug *self, JsonBuilder *b, const struct linux_mapping *one)
+{
+	char rights[] = { one->readable ? 'r' : '-', one->writable ? 'w' : '-',
+		          one->executable ? 'x' : '-', one->shared ? 's' : 'p', '\0' };
+
+	if (!self->json) {
+		fprintf(self->out,
+		        "0x%012" G_GINT64_MODIFIER "x 0x%012" G_GINT64_MODIFIER
+		        "x %s %8" G_GINT64_MODIFIER "x %s\n",
+		        one->start.value, one->end.value, rights, one->offset_bytes,
+		        one->name != NULL ? one->name : "");
+		return;
+	}
+	json_builder_begin_object(b);
+	debug_json_hex(b, "start", one->start.value);
+	debug_json_hex(b, "end", one->end.value);
+	json_add_text(b, "rights", rights);
+	debug_json_hex(b, "offset", one->offset_bytes);
+	json_add_text(b, "name", one->name);
+	json_builder_end_object(b);
+}
+
+static gboolean run_maps(struct debug *self, int argc, char **argv, GError **error)
+{
+	g_autoptr(GPtrArray) maps = NULL;
+	struct machine *machine;
+	struct task *task;
+	JsonBuilder *b;
+
+	if (!debug_parse(self, &argc, &argv, NULL, 1, 1, error))
+		return FALSE;
+	task = debug_find_task(self, argv[1], &machine, error);
+	maps = task != NULL ? linux_task_maps(machine, task, error) : NULL;
+	if (maps == NULL)
+		return FALSE;
+	b = json_builder_new();
+	json_builder_begin_array(b);
+	for (guint i = 0; i < maps->len; i++)
+		show_mapping(self, b, g_ptr_array_index(maps, i));
+	json_builder_end_array(b);
+	if (self->json)
+		debug_json_print(self, b);
+	else
+		g_object_unref(b);
+	debug_print_gaps(self, machine);
+	return TRUE;
+}
+
 const struct debug_command debug_commands_list[] = {
 	{ "machines", "", "the hypervisor, its guests and their vCPUs", run_machines },
 	{ "tree", "", "machines, vCPUs and tasks", run_tree },
 	{ "tasks", "[--machine M]", "every task of every machine", run_tasks },
 	{ "dmesg", "[MACHINE]", "a guest kernel's log", run_dmesg },
+	{ "maps", "MACHINE:::TASK", "the memory map of a process", run_maps },
 	{ "modules", "[MACHINE]", "a guest kernel's loaded modules", run_modules },
 	{ NULL },
 };

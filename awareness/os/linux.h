@@ -44,5 +44,20 @@ void linux_module_free(struct linux_module *self);
 /* New array of struct linux_module *; empty for a kernel without modules. */
 GPtrArray *linux_modules(struct machine *machine, GError **error);
 
+/* One area of a process's memory, as a line of /proc/PID/maps. */
+struct linux_mapping {
+	struct va start, end; /* [start, end) */
+	gboolean readable, writable, executable, shared;
+	gboolean has_file;
+	uint64_t offset_bytes; /* in its file */
+	char *name;            /* path within its file system, "[heap]", ..., or NULL */
+};
+void linux_mapping_free(struct linux_mapping *self);
+
+/* New array of struct linux_mapping *, by address. Where the map is damaged, what was
+ * found before, and a gap of the machine. Errors: OS_ERROR_UNSUPPORTED for kernel
+ * threads, OS_ERROR_SYMBOLS, SPACE_ERROR. */
+GPtrArray *linux_task_maps(struct machine *machine, const struct task *task, GError **error);
+
 /* Whose kernel space is `va`, roughly: TRUE where bit 55 is set. */
 gboolean linux_is_kernel_va(struct va va);

@@ -9,6 +9,7 @@
 #include "awareness/breakpoints.h"
 #include "tests/awareness/live-lab.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -345,6 +346,63 @@ static void test_breakpoint(void)
 	breakpoints_free(points);
 }
 
+/* "400000-48a000 r-xp 00000000 /worker": a line of /proc/PID/maps without device and
+ * inode. */
+static char *maps_from_guest(unsigned domain)
+{
+	g_autofree char *text = live_lab_console(&lab, domain);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	GString *out = g_string_new(NULL);
+
+	for (gsize i = 0; lines[i] != NULL; i++) {
+		char range[48], rights[8], offset[24], name[64] = "";
+
+		/* The kernel's own data page has a name of its own kind. */
+		if (sscanf(lines[i], "maps %*s %47s %7s %23s %*s %*s %63s", range, rights, offset,
+		           name) >= 3)
+			g_string_append_printf(out, "%s %s %s %s\n", range, rights, offset,
+			                       strcmp(name, "[vvar]") == 0 ? "" : name);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static char *maps_found(unsigned domain)
+{
+	struct machine *machine = system_find_machine(lab.system, guests[domain], NULL);
+	g_autofree char *name = g_strdup_printf("%s_proc", guests[domain]);
+	struct task *task = system_find_task(lab.system, machine, name, NULL);
+	g_autoptr(GPtrArray) maps = NULL;
+	GString *out = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+
+	g_assert_nonnull(task);
+	maps = linux_task_maps(machine, task, &error);
+	g_assert_no_error(error);
+	for (guint i = 0; i < maps->len; i++) {
+		const struct linux_mapping *m = g_ptr_array_index(maps, i);
+
+		g_string_append_printf(
+			out, "%08lx-%08lx %c%c%c%c %08lx %s\n", (unsigned long)m->start.value,
+			(unsigned long)m->end.value, m->readable ? 'r' : '-',
+			m->writable ? 'w' : '-', m->executable ? 'x' : '-', m->shared ? 's' : 'p',
+			(unsigned long)m->offset_bytes, m->name != NULL ? m->name : "");
+	}
+	return g_string_free(out, FALSE);
+}
+
+static void test_maps(void)
+{
+	if (!lab_need())
+		return;
+	for (unsigned domain = 0; domain < N_GUESTS; domain++) {
+		g_autofree char *expected = maps_from_guest(domain);
+		g_autofree char *found = maps_found(domain);
+
+		g_assert_cmpuint(strlen(expected), >, 0);
+		g_assert_cmpstr(found, ==, expected);
+	}
+}
+
 static void test_frozen(void)
 {
 	if (!lab_need())
@@ -428,6 +486,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		scenario = argv[1];
 	g_test_add_func("/awareness/live/halts", test_halts);
+	g_test_add_func("/awareness/live/maps", test_maps);
 	g_test_add_func("/awareness/live/frozen", test_frozen);
 	if (strcmp(scenario, "live") == 0) {
 		g_test_add_func("/awareness/live/breakpoint", test_breakpoint);

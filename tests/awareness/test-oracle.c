@@ -7,6 +7,7 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -280,11 +281,13 @@ static void test_against(const char *cpu, const struct vmsa_features *features, 
 	struct oracle o = { 0 };
 	struct builder b;
 	unsigned n_wrong = 0, n_mapped = 0;
-	unsigned n_scenes = g_test_quick() ? 500 : 5000;
+	const char *wanted = g_getenv("HVSCOPE_ORACLE_SCENES");
+	const char *seed = g_getenv("HVSCOPE_ORACLE_SEED");
+	unsigned n_scenes = wanted != NULL ? (unsigned)atoi(wanted) : 500;
 
 	if (!oracle_init(&o, cpu))
 		return;
-	builder_init(&b, 12);
+	builder_init(&b, seed != NULL ? (unsigned)atoi(seed) : 12);
 	b.ram = o.ram;
 	b.ram_base = ram_base;
 	/* The first piece is the program's. */

@@ -142,6 +142,18 @@ static void print_threads(const char *machine, unsigned listing)
 		closedir(processes);
 }
 
+/* Its own memory map, each line after "maps MACHINE: ". */
+static void print_maps(const char *machine)
+{
+	char line[256];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	while (maps && fgets(line, sizeof line, maps))
+		printf("maps %s: %s", machine, line);
+	if (maps)
+		fclose(maps);
+	fflush(stdout);
+}
+
 /* What is between "begin" and "end" on the console was so at that time. */
 static void run_proc(long per_second, const char *machine)
 {
@@ -152,6 +164,9 @@ static void run_proc(long per_second, const char *machine)
 		print_threads(machine, listing);
 		printf("proc %s %u end\n", machine, listing);
 		fflush(stdout);
+		/* The second time, when no memory is asked for any more. */
+		if (listing == 1)
+			print_maps(machine);
 		tcdrain(1);
 		pause_ns(1000000000 / per_second);
 	}
