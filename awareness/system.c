@@ -110,7 +110,10 @@ static void attach_bare(struct machine *machine, struct pagecache *cache, struct
 	if (image == NULL || machine->kernel == NULL)
 		return;
 	machine->has_program = program_init(&machine->program, image, machine->kernel, 0, &error);
-	if (!machine->has_program)
+	if (!machine->has_program ||
+	    ((machine->kind == MACHINE_KIND_FREERTOS ||
+	      (machine->kind == MACHINE_KIND_UNSAID && freertos_is(&machine->program))) &&
+	     !freertos_attach(machine, &error)))
 		machine_add_gap(machine, "%s", error->message);
 }
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "awareness/os/freertos.h"
 #include "awareness/os/linux.h"
 #include "awareness/os/machine.h"
 #include "awareness/os/xen.h"

@@ -239,12 +239,14 @@ static void show_wait(struct debug *self, JsonBuilder *b, struct machine *machin
 		json_add_text(b, "state", task_state_letter(task->state));
 		json_add_text(b, "waits_in", in);
 		json_add_text(b, "call", call);
+		json_add_text(b, "waits_for", task->waits_for);
 		json_builder_end_object(b);
 	} else {
-		fprintf(self->out, "%-10s %7" G_GINT64_FORMAT " %-16s %s  %s%s%s\n", machine->name,
-		        task->tid, task->name, task_state_letter(task->state),
+		fprintf(self->out, "%-10s %7" G_GINT64_FORMAT " %-16s %s  %s%s%s%s%s\n",
+		        machine->name, task->tid, task->name, task_state_letter(task->state),
 		        in != NULL ? in : "??", call != NULL ? "  in system call " : "",
-		        call != NULL ? call : "");
+		        call != NULL ? call : "", task->waits_for != NULL ? "  for " : "",
+		        task->waits_for != NULL ? task->waits_for : "");
 	}
 	backtrace_deinit(&chain);
 }

@@ -66,6 +66,7 @@ void task_free(struct task *self)
 	if (self == NULL)
 		return;
 	g_free(self->name);
+	g_free(self->waits_for);
 	g_free(self);
 }
 

@@ -63,6 +63,7 @@ struct task {
 	struct va mm;       /* of its memory map; 0 for kernel threads */
 	gboolean has_table; /* `table` is valid */
 	struct ipa table;   /* its stage 1 root table */
+	char *waits_for;    /* in the system's words, where it keeps them; else NULL */
 };
 
 /* What awareness of one kind of operating system a machine has. */
