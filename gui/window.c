@@ -243,6 +243,16 @@ static void instance_chosen(HvsTimeline *timeline, HvsWindow *self)
 		gtk_notebook_set_current_page(pages, INSPECTOR_TIME);
 }
 
+/* Half of the room for each: known once the window has its size. */
+static gboolean halve_charts(gpointer data)
+{
+	GtkWidget *charts = data;
+
+	gtk_paned_set_position(GTK_PANED(charts), gtk_widget_get_allocated_height(charts) / 2);
+	g_object_unref(charts);
+	return G_SOURCE_REMOVE;
+}
+
 void window_open_second(HvsWindow *self, const char *path)
 {
 	g_autoptr(GError) error = NULL;
@@ -259,8 +269,8 @@ void window_open_second(HvsWindow *self, const char *path)
 	self->second_timeline = HVS_TIMELINE(hvs_timeline_new());
 	g_signal_connect(self->second_timeline, "lane-menu", G_CALLBACK(lane_menu), self);
 	gtk_paned_pack2(GTK_PANED(self->charts), chart_box(self->second_timeline), TRUE, FALSE);
-	gtk_paned_set_position(GTK_PANED(self->charts),
-	                       gtk_widget_get_allocated_height(self->charts) / 2);
+	/* After the layout, which GTK does at a higher priority. */
+	g_idle_add_full(G_PRIORITY_LOW, halve_charts, g_object_ref(self->charts), NULL);
 	hvs_view_widen(self->view, hvs_document_window_ns(document));
 	hvs_timeline_set(self->second_timeline, document, self->view);
 	window_apply_theme(self);

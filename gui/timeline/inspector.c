@@ -500,7 +500,7 @@ static void build_times(HvsInspector *self)
 	view = gtk_tree_view_new_with_model(GTK_TREE_MODEL(self->times));
 	add_column(view, _("Owner"), TIME_NAME, TIME_NAME, FALSE);
 	add_column(view, _("Time"), TIME_TIME, TIME_NS, TRUE);
-	add_column(view, _("Share"), TIME_SHARE, TIME_NS, TRUE);
+	add_column(view, _("Share"), TIME_SHARE, -1, TRUE);
 	add_column(view, _("Spans"), TIME_SPANS, -1, TRUE);
 	gtk_widget_set_tooltip_text(view, _("Double-click a row to see only it"));
 	g_signal_connect(view, "row-activated", G_CALLBACK(time_activated), self);
@@ -534,6 +534,7 @@ static void build_tables(HvsInspector *self)
 		self->tables[i] = figures_view_new(table_chosen, self);
 		self->tables_note[i] = gtk_label_new(NULL);
 		add_page(self, _(titles[i]), self->tables_note[i], self->tables[i]);
+		gtk_label_set_selectable(GTK_LABEL(self->tables_note[i]), FALSE);
 	}
 }
 

@@ -123,6 +123,21 @@ static void draw_triangle(cairo_t *cr, double x, double y, gboolean folded)
 	cairo_fill(cr);
 }
 
+/* Which recording it is, left of the ruler: there may be two. */
+static void draw_recording_name(HvsTimeline *self, cairo_t *cr, const struct canvas *canvas)
+{
+	g_autofree char *name = g_path_get_basename(hvs_document_path(self->document));
+	const struct canvas_text text = {
+		.x = 8, .y = 18, .size = 12, .rgb = theme_get(self->theme)->faint
+	};
+
+	cairo_save(cr);
+	cairo_rectangle(cr, 0, 0, LABEL_PX - 6, RULER_PX);
+	cairo_clip(cr);
+	canvas->text(canvas->data, &text, name);
+	cairo_restore(cr);
+}
+
 static void draw_labels(HvsTimeline *self, cairo_t *cr, const struct canvas *canvas)
 {
 	const struct theme *theme = theme_get(self->theme);
@@ -131,6 +146,7 @@ static void draw_labels(HvsTimeline *self, cairo_t *cr, const struct canvas *can
 	guint n;
 
 	visible_lanes(self, &first, &n);
+	draw_recording_name(self, cr, canvas);
 	cairo_save(cr);
 	cairo_rectangle(cr, 0, RULER_PX, LABEL_PX - 6, timeline_chart_height(self));
 	cairo_clip(cr);
@@ -181,12 +197,16 @@ static void draw_ruler(HvsTimeline *self, cairo_t *cr, const struct canvas *canv
 	for (; at_ns <= range.to_ns; at_ns += step_ns) {
 		const double x = timeline_x_of(self, at_ns);
 		g_autofree char *label = axis_instant(&self->axis, at_ns - zero_ns, step_ns);
-		const struct canvas_text text = {
-			.x = x + 4, .y = 13, .size = 11, .rgb = theme->faint
-		};
+		struct canvas_text text = { .x = x + 4, .y = 13, .size = 11, .rgb = theme->faint };
 
 		if (x < LABEL_PX)
 			continue;
+		/* A label that would be cut off stands left of its mark. */
+		if (text.x + canvas->text_width(canvas->data, text.size, label) >
+		    LABEL_PX + (double)width) {
+			text.anchor = CANVAS_END;
+			text.x = x - 4;
+		}
 		set_rgba(cr, theme->grid, 1);
 		cairo_rectangle(cr, floor(x), 4, 1, RULER_PX - 4);
 		cairo_fill(cr);
@@ -267,11 +287,15 @@ static void draw_instance(HvsTimeline *self, cairo_t *cr)
 	for (guint i = 0; i < shown->len; i++) {
 		if (g_array_index(shown, guint, i) != instance->lane)
 			continue;
-		set_rgba(cr, theme_get(self->theme)->text, 1);
-		cairo_set_line_width(cr, 2);
 		cairo_rectangle(cr, MAX(left, LABEL_PX - 2) - 1, RULER_PX + lane_y(self, i) - 1,
 		                MAX(MIN(right, right_edge + 2) - MAX(left, LABEL_PX - 2), 1) + 2,
 		                LANE_PX + 2);
+		/* Two lines: one of them can be seen on any colour. */
+		set_rgba(cr, theme_get(self->theme)->paper, 1);
+		cairo_set_line_width(cr, 5);
+		cairo_stroke_preserve(cr);
+		set_rgba(cr, theme_get(self->theme)->text, 1);
+		cairo_set_line_width(cr, 2);
 		cairo_stroke(cr);
 	}
 }

@@ -32,7 +32,7 @@ def enter():
     home = tempfile.mkdtemp(prefix='hvscope-gui-')
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ['Xvfb', '-displayfd', str(writing), '-screen', '0', '1400x900x24', '-nolisten', 'tcp',
+        ['Xvfb', '-displayfd', str(writing), '-screen', '0', '1600x1000x24', '-nolisten', 'tcp',
          '-noreset'],
         pass_fds=[writing], stderr=subprocess.DEVNULL)
     os.close(writing)
