@@ -1,8 +1,8 @@
 /* probe.h: what a board looks like through a link, without changing it
  *
  * Reads identity and state of every component of a board file and every clock, walks the
- * chip's ROM tables and compares them with the board file, and says what is wrong. It writes nothing, not even a lock. The first thing to run on
- * a new board.
+ * chip's ROM tables and compares them with the board file, and says what is wrong. It writes
+ * nothing, not even a lock. The first thing to run on a new board.
  */
 #pragma once
 

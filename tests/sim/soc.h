@@ -91,7 +91,7 @@ struct sim_soc {
 	guint32 clock_lpd, clock_fpd, clock_trace, clock_timestamp;
 	guint32 jtag_ctrl;
 	guint64 n_clocks; /* of TCK since power-on: the time that everything took, in the JTAG's */
-	GArray *writes; /* struct sim_write, debug window only */
+	GArray *writes;   /* struct sim_write, debug window only */
 	GPtrArray *violations;
 	guint32 funnel2_etf1_port, funnel2_stm_port;
 	gboolean non_secure_debug; /* NIDEN and DBGEN */
