@@ -264,6 +264,39 @@ static void test_filters_etf2(void)
 	}
 }
 
+static void expect_tpiu(GString *text, guint width_mask)
+{
+	line(text, "tpiu.LAR FB0 = C5ACCE55");
+	line(text, "tpiu.CSPSR 004 = %08X", width_mask);
+	line(text, "tpiu.FFCR 304 = 00000002");
+	line(text, "tpiu.FSCR 308 = 00000040");
+}
+
+/* Continuous mode is kept while the last bytes are flushed out: see fabric.c. */
+static void expect_tpiu_stop(GString *text)
+{
+	line(text, "tpiu.FFCR 304 = 00001002");
+	line(text, "tpiu.FFCR 304 = 00001042");
+	line(text, "tpiu.FFSR 300 wait 00000002 == 00000002");
+}
+
+static void expect_stm(GString *text)
+{
+	line(text, "stm.LAR FB0 = C5ACCE55");
+	line(text, "stm.SPTRIGCSR E70 = 00000010");
+	line(text, "stm.SPSCR E60 = 00000000");
+	line(text, "stm.SPER E00 = FFFFFFFF");
+	line(text, "stm.TSFREQR E8C = 00000000");
+	line(text, "stm.SYNCR E90 = 00000FFF");
+	line(text, "stm.TCSR E80 = 00300003");
+}
+
+static void expect_stm_stop(GString *text)
+{
+	line(text, "stm.TCSR E80 = 00300002");
+	line(text, "stm.TCSR E80 wait 00800000 == 00000000");
+}
+
 static void test_stm_tpiu(void)
 {
 	struct session_config config = { .preset = SESSION_PRESET_STM,
@@ -273,29 +306,106 @@ static void test_stm_tpiu(void)
 		                         .tpiu_file = "port.bin" };
 	GString *text = g_string_new("start\n");
 
-	line(text, "tpiu.LAR FB0 = C5ACCE55");
-	line(text, "tpiu.CSPSR 004 = 00000080");
-	line(text, "tpiu.FFCR 304 = 00000002");
-	line(text, "tpiu.FSCR 308 = 00000040");
+	expect_tpiu(text, 0x80);
 	expect_replicator(text, FALSE);
 	expect_link(text, "etf2");
 	expect_funnel(text, 2, 0x70F);
-	line(text, "stm.LAR FB0 = C5ACCE55");
-	line(text, "stm.SPTRIGCSR E70 = 00000010");
-	line(text, "stm.SPSCR E60 = 00000000");
-	line(text, "stm.SPER E00 = FFFFFFFF");
-	line(text, "stm.TSFREQR E8C = 00000000");
-	line(text, "stm.SYNCR E90 = 00000FFF");
-	line(text, "stm.TCSR E80 = 00300003");
+	expect_stm(text);
 	line(text, "stop");
-	line(text, "stm.TCSR E80 = 00300002");
-	line(text, "stm.TCSR E80 wait 00800000 == 00000000");
-	/* Continuous mode is kept while the last bytes are flushed out: see fabric.c. */
-	line(text, "tpiu.FFCR 304 = 00001002");
-	line(text, "tpiu.FFCR 304 = 00001042");
-	line(text, "tpiu.FFSR 300 wait 00000002 == 00000002");
+	expect_stm_stop(text);
+	expect_tpiu_stop(text);
 	expect_link_off(text, "etf2");
 	assert_plan(&config, text);
+}
+
+/* What a preset asks of each of the four trace units. */
+static const struct {
+	enum session_preset preset;
+	struct etm_expectation e;
+} presets[] = {
+	{ SESSION_PRESET_SCHEDULE, { 0x18C0, 0x003B0201, 0, 0, 0, 0, 0, 0, 0 } },
+	{ SESSION_PRESET_EXITS, { 0x18D0, 0x001B0201, 0, 0, 0, 0, 0, 0, 0 } },
+	{ SESSION_PRESET_FULL, { 0x18D0, 0x000B0201, 0, 0, 0, 0, 0, 0, 0 } },
+	{ SESSION_PRESET_DOMAIN, { 0x18D0, 0x000B0201, 0, 1, 0, G_MAXUINT64, 8, 0, 3 } },
+	{ SESSION_PRESET_TASK, { 0x18D0, 0x000B0201, 0, 1, 0, G_MAXUINT64, 4, 3, 0 } },
+};
+
+static void expect_start(GString *text, const char *sink, gboolean stm)
+{
+	gboolean deep = strcmp(sink, "etf1") != 0;
+
+	line(text, "start");
+	if (strcmp(sink, "etr") == 0)
+		expect_etr(text, 0x60000000, 0x40000);
+	else if (strcmp(sink, "tpiu") == 0)
+		expect_tpiu(text, 0x8000);
+	else
+		expect_tmc_idle(text, sink), expect_tmc_start(text, sink);
+	if (sink[2] != 'f') {
+		expect_replicator(text, strcmp(sink, "etr") == 0);
+		expect_link(text, "etf2");
+	}
+	if (deep)
+		expect_funnel(text, 2, 0x70F);
+	if (deep && !stm)
+		expect_link(text, "etf1");
+	if (!stm)
+		expect_funnel(text, 1, 0x70F);
+}
+
+static void expect_end(GString *text, const char *sink, gboolean stm)
+{
+	if (strcmp(sink, "tpiu") == 0) {
+		expect_tpiu_stop(text);
+	} else {
+		expect_tmc_stop(text, sink);
+		line(text, "%s.CTL 020 = 00000000", sink);
+	}
+	if (strcmp(sink, "etf1") != 0 && !stm)
+		expect_link_off(text, "etf1");
+	if (sink[2] != 'f')
+		expect_link_off(text, "etf2");
+}
+
+/* Every preset into every sink that its sources reach, all cores. */
+static void test_matrix(void)
+{
+	static const char *const sinks[] = { "etf1", "etf2", "etr", "tpiu" };
+
+	for (gsize k = 0; k < G_N_ELEMENTS(sinks); k++) {
+		struct session_config config = { .sink = sinks[k],
+			                         .stop_core = -1,
+			                         .filter_value = 3,
+			                         .tpiu_file = "port.bin",
+			                         .buffer = { 0x60000000, 1 << 20 } };
+
+		for (gsize i = 0; i < G_N_ELEMENTS(presets); i++) {
+			struct etm_expectation e = presets[i].e;
+			GString *text = g_string_new(NULL);
+
+			config.preset = presets[i].preset;
+			e.sync = sinks[k][2] == 'f' ? 8 : 0xC;
+			expect_start(text, sinks[k], FALSE);
+			for (guint core = 0; core < 4; core++)
+				expect_etm(text, core, &e);
+			line(text, "stop");
+			for (guint core = 0; core < 4; core++)
+				expect_etm_stop(text, core);
+			expect_end(text, sinks[k], FALSE);
+			assert_plan(&config, text);
+		}
+		if (k == 0)
+			continue;
+		GString *text = g_string_new(NULL);
+
+		config.preset = SESSION_PRESET_STM;
+		expect_start(text, sinks[k], TRUE);
+		expect_stm(text);
+		line(text, "stop");
+		expect_stm_stop(text);
+		expect_end(text, sinks[k], TRUE);
+		assert_plan(&config, text);
+	}
 }
 
 /* A halt of core 1 stops the ETR: core CTI input 0, channel 2, SoC CTI 0 output 4. */
@@ -391,6 +501,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/capture/session-plan/exits-etf1", test_exits_etf1);
 	g_test_add_func("/capture/session-plan/filters-etf2", test_filters_etf2);
 	g_test_add_func("/capture/session-plan/stm-tpiu", test_stm_tpiu);
+	g_test_add_func("/capture/session-plan/matrix", test_matrix);
 	g_test_add_func("/capture/session-plan/stop-on-halt", test_stop_on_halt);
 	g_test_add_func("/capture/session-plan/refusals", test_refusals);
 	g_test_add_func("/capture/session-plan/window", test_window);

@@ -12,7 +12,6 @@
 
 enum {
 	N_TRACED = 2,
-	STREAM_BYTES = 200000,
 	TIMESTAMP_HZ = 62500000,
 };
 
@@ -139,7 +138,7 @@ static char *account_of_raw(const struct snapshot *xen, const char *file, const 
 
 /* The streams in frames of another order than the board makes. */
 static char *reference_account(const struct fixture *f, const struct snapshot *xen,
-                               const struct streams *streams)
+                               const struct streams *streams, guint stream_bytes)
 {
 	g_autoptr(GByteArray) frames = g_byte_array_new();
 	g_autofree char *file = g_build_filename(f->dir, "reference.bin", NULL);
@@ -147,11 +146,11 @@ static char *reference_account(const struct fixture *f, const struct snapshot *x
 	struct formatter formatter;
 
 	formatter_init(&formatter, append_frame, frames);
-	for (guint at = 0; at < STREAM_BYTES; at += 1000) {
+	for (guint at = 0; at < stream_bytes; at += 1000) {
 		for (guint core = 0; core < N_TRACED; core++) {
 			const GByteArray *stream = streams->of_id[0x10 + core];
 
-			for (guint i = at; i < at + 1000 && i < stream->len; i++)
+			for (guint i = at; i < MIN(at + 1000, stream_bytes) && i < stream->len; i++)
 				formatter_push(&formatter, (guint8)(0x10 + core), stream->data[i]);
 		}
 	}
@@ -161,13 +160,12 @@ static char *reference_account(const struct fixture *f, const struct snapshot *x
 	return account_of_raw(xen, file, dir);
 }
 
-static void feed_xen(struct fixture *f, const struct streams *streams)
+static void feed_xen(struct fixture *f, const struct streams *streams, guint stream_bytes)
 {
 	g_mutex_lock(&f->soc->lock);
 	for (guint core = 0; core < N_TRACED; core++) {
 		const GByteArray *stream = streams->of_id[0x10 + core];
-		g_autoptr(GBytes) bytes =
-			g_bytes_new(stream->data, MIN(stream->len, (guint)STREAM_BYTES));
+		g_autoptr(GBytes) bytes = g_bytes_new(stream->data, MIN(stream->len, stream_bytes));
 
 		sim_soc_feed(f->soc, core, bytes, FALSE);
 	}
@@ -175,8 +173,15 @@ static void feed_xen(struct fixture *f, const struct streams *streams)
 	g_mutex_unlock(&f->soc->lock);
 }
 
-static void test_capture(void)
+/* As much as the sink holds. */
+static const struct sink_case {
+	const char *sink;
+	guint stream_bytes; /* of each core */
+} sink_cases[] = { { "etf1", 1200 }, { "etf2", 3000 }, { "etr", 200000 } };
+
+static void test_capture(gconstpointer data)
 {
+	const struct sink_case *c = data;
 	g_autoptr(Snapshot) xen = NULL;
 	struct streams streams;
 	struct fixture f;
@@ -189,7 +194,7 @@ static void test_capture(void)
 		return;
 	}
 	split_xen(xen, &streams);
-	feed_xen(&f, &streams);
+	feed_xen(&f, &streams, c->stream_bytes);
 	g_autofree char *link = g_strdup_printf("openocd:127.0.0.1:%u", f.port);
 	g_autofree char *dir = g_build_filename(f.dir, "capture", NULL);
 	g_autofree char *log = g_build_filename(f.dir, "writes.log", NULL);
@@ -197,11 +202,11 @@ static void test_capture(void)
 		hvscope(0, "capture", "probe", "--board", "zynqmp", "--link", link, NULL);
 
 	g_assert_nonnull(strstr(probe, "nothing wrong"));
-	g_free(hvscope(0, "capture", "--board", "zynqmp", "--link", link, "--sink", "etr",
+	g_free(hvscope(0, "capture", "--board", "zynqmp", "--link", link, "--sink", c->sink,
 	               "--preset", "full", "--cores", "0,1", "--for", "400ms", "--etr-buffer",
 	               "0x60000000+1M", "--log", log, "-o", dir, NULL));
 	g_autofree char *account = account_of(dir);
-	g_autofree char *reference = reference_account(&f, xen, &streams);
+	g_autofree char *reference = reference_account(&f, xen, &streams, c->stream_bytes);
 
 	g_assert_cmpstr(account, ==, reference);
 	g_assert_true(g_file_test(log, G_FILE_TEST_IS_REGULAR));
@@ -305,7 +310,12 @@ static void test_usage(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/sim/account/capture", test_capture);
+	for (gsize i = 0; i < G_N_ELEMENTS(sink_cases); i++) {
+		g_autofree char *name =
+			g_strdup_printf("/sim/account/capture-%s", sink_cases[i].sink);
+
+		g_test_add_data_func(name, &sink_cases[i], test_capture);
+	}
 	g_test_add_func("/sim/account/perf", test_perf);
 	g_test_add_data_func("/sim/account/exchange-lab", "samples/overcommit", test_exchange);
 	g_test_add_data_func("/sim/account/exchange-board", "juno-uname-002", test_exchange);

@@ -94,6 +94,35 @@ static void analyser_progress(gpointer data, enum session_phase phase, guint64 d
 		record_port(analyser->f, analyser->path);
 }
 
+/* What was written is what the plan says, in its order: only the waits, and what a register held
+ * before, are the target's. */
+static void assert_planned(const struct session_plan *plan, const struct session_config *config,
+                           const char *write_log)
+{
+	g_autofree char *planned = session_plan_text(plan, config);
+	g_auto(GStrv) wanted = g_strsplit(planned, "\n", -1);
+	g_auto(GStrv) written = g_strsplit(write_log, "\n", -1);
+	guint at = 0, n = 0;
+
+	for (guint i = 0; wanted[i] != NULL; i++) {
+		char *value = strstr(wanted[i], " = ");
+
+		if (value == NULL)
+			continue;
+		/* TSGEN's rate is read from the target. */
+		if (strstr(value, "old") != NULL || strstr(wanted[i], "TSFREQR") != NULL)
+			value[strlen(" = ")] = '\0';
+		while (written[at] != NULL && !g_str_has_prefix(written[at], wanted[i]))
+			at++;
+		if (written[at] == NULL)
+			g_error("'%s' of the plan was not written, or not in its place:\n%s",
+			        wanted[i], write_log);
+		at++;
+		n++;
+	}
+	g_assert_cmpuint(n, >, 10);
+}
+
 static void capture_once(struct fixture *f, struct session_config *config, const char *name,
                          gboolean wraps)
 {
@@ -123,6 +152,7 @@ static void capture_once(struct fixture *f, struct session_config *config, const
 	g_assert_no_error(error);
 	g_assert_null(result.incomplete);
 	g_assert_cmpint(result.wrapped, ==, wraps);
+	assert_planned(plan, config, result.write_log);
 	assert_same_trace(f, config, &result);
 	fixture_assert_no_violations(f);
 	g_mutex_lock(&f->soc->lock);
