@@ -7,8 +7,10 @@ G_DEFINE_QUARK(compare - error - quark, compare_error)
 
 static const double flag_probability = 0.01;
 static const double flag_difference = 0.05;
+static const double flag_ticks = 2; /* both ends of a duration are off by one */
 enum {
 	COUNT_MIN = 20, /* fewer values say too little of a spread */
+	BLOCKS_MIN = 5, /* of them */
 	BLOCKS = 16,    /* durations of neighbours are alike: spread is judged between blocks */
 };
 
@@ -41,19 +43,43 @@ static void add_value(GHashTable *samples, char *name, gint64 value_ns)
 	g_free(name);
 }
 
+static gboolean domain_has_several(const struct schedule_rows *rows, guint vcpu)
+{
+	const gint64 vmid = rows->vcpus[vcpu].vmid;
+
+	return (vcpu > 0 && rows->vcpus[vcpu - 1].vmid == vmid) ||
+	       (vcpu + 1 < rows->n_vcpus && rows->vcpus[vcpu + 1].vmid == vmid);
+}
+
+/* Adds under PREFIX.VCPU.SUFFIX. Numbers that are hvscope's own order may name another vCPU in
+ * the other recording, so a domain of several stands under one name too, and those of such
+ * numbers only there. */
+static void add_of_vcpu(const struct schedule_rows *rows, GHashTable *samples, guint vcpu,
+                        const char *prefix, const char *suffix, gint64 value_ns)
+{
+	const char *domain = rows->domains->pdata[vcpu];
+
+	if (domain_has_several(rows, vcpu))
+		add_value(samples, g_strdup_printf("%s.%s/*.%s", prefix, domain, suffix), value_ns);
+	if (!domain_has_several(rows, vcpu) || rows->vcpus[vcpu].numbered) {
+		g_autofree char *name = schedule_vcpu_name(rows, vcpu);
+
+		add_value(samples, g_strdup_printf("%s.%s.%s", prefix, name, suffix), value_ns);
+	}
+}
+
 static void add_exits(const struct schedule_rows *rows, GHashTable *samples)
 {
 	for (guint i = 0; i < rows->exits->len; i++) {
 		const struct row_exit *exit = &g_array_index(rows->exits, struct row_exit, i);
 		const char *reason = exit_reason_name(exit->reason);
-		g_autofree char *vcpu = schedule_vcpu_name(rows, exit->vcpu);
 
 		if (exit->censored)
 			continue;
 		if (exit->ended == EXIT_ENDED_SAME) {
 			add_value(samples, g_strdup("exits"), exit->hypervisor_ns);
-			add_value(samples, g_strdup_printf("exits.%s.%s", vcpu, reason),
-			          exit->hypervisor_ns);
+			add_of_vcpu(rows, samples, exit->vcpu, "exits", reason,
+			            exit->hypervisor_ns);
 		}
 		if (exit->ended == EXIT_ENDED_IDLE && exit->wake_ns != OWNER_NO_VALUE)
 			add_value(samples, g_strdup("latency.wake-to-guest"), exit->wake_ns);
@@ -68,14 +94,13 @@ static void add_runs(const struct schedule_rows *rows, GHashTable *samples)
 {
 	for (guint i = 0; i < rows->runs->len; i++) {
 		const struct row_vcpu_run *run = &g_array_index(rows->runs, struct row_vcpu_run, i);
-		g_autofree char *vcpu = schedule_vcpu_name(rows, run->vcpu);
 
 		if (run->state == RUN_RUNNABLE) {
 			add_value(samples, g_strdup("latency.preempt-wait"), run->duration_ns);
-			add_value(samples, g_strdup_printf("sched.%s.preempt-wait", vcpu),
-			          run->duration_ns);
+			add_of_vcpu(rows, samples, run->vcpu, "sched", "preempt-wait",
+			            run->duration_ns);
 		} else if (run->state == RUN_RUNNING) {
-			add_value(samples, g_strdup_printf("sched.%s.run", vcpu), run->duration_ns);
+			add_of_vcpu(rows, samples, run->vcpu, "sched", "run", run->duration_ns);
 		}
 	}
 }
@@ -112,32 +137,119 @@ static GHashTable *samples_of(const struct schedule_rows *rows)
 	return samples;
 }
 
-/* Variance of the mean, from the means of blocks of neighbours: what repeats itself within a
- * recording is not taken for that many independent values. */
-static double variance_of_mean(const GArray *values, double mean)
+static gint compare_values(gconstpointer a, gconstpointer b)
 {
-	const guint n_blocks = MIN(BLOCKS, values->len / 2);
-	double squares = 0;
+	const gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
 
-	for (guint b = 0; b < n_blocks; b++) {
-		const guint from = (guint)((guint64)values->len * b / n_blocks);
-		const guint to = (guint)((guint64)values->len * (b + 1) / n_blocks);
-		double sum = 0;
-
-		for (guint i = from; i < to; i++)
-			sum += (double)g_array_index(values, gint64, i);
-		squares += pow(sum / (to - from) - mean, 2);
-	}
-	return n_blocks > 1 ? squares / (n_blocks - 1) / n_blocks : 0;
+	return x < y ? -1 : x > y;
 }
 
-static double mean_of(const GArray *values)
+static double mean_of(const gint64 *values, guint n)
 {
 	double sum = 0;
 
-	for (guint i = 0; i < values->len; i++)
-		sum += (double)g_array_index(values, gint64, i);
-	return sum / values->len;
+	for (guint i = 0; i < n; i++)
+		sum += (double)values[i];
+	return sum / n;
+}
+
+static double median_of(const gint64 *values, guint n)
+{
+	g_autofree gint64 *sorted = g_memdup2(values, n * sizeof *values);
+
+	qsort(sorted, n, sizeof *sorted, compare_values);
+	return (double)sorted[(n - 1) / 2];
+}
+
+typedef double (*figure_fn)(const gint64 *values, guint n);
+
+/* What one recording says of a figure, and how sure that is. */
+struct estimate {
+	double value;
+	double variance; /* of the value */
+	double freedom;  /* degrees of it */
+};
+
+/* The spread is that between blocks of neighbours: what repeats itself within a recording is not
+ * taken for that many independent values. No value is known better than to a tick. */
+static struct estimate estimate(const GArray *sample, figure_fn figure, guint block_min,
+                                double tick_ns)
+{
+	const gint64 *values = (const gint64 *)(const void *)sample->data;
+	const guint n_blocks = MIN(BLOCKS, sample->len / block_min);
+	struct estimate out = { .value = figure(values, sample->len) };
+	double figures[BLOCKS], mean = 0, squares = 0;
+
+	if (n_blocks < BLOCKS_MIN)
+		return out;
+	for (guint b = 0; b < n_blocks; b++) {
+		const guint from = (guint)((guint64)sample->len * b / n_blocks);
+		const guint to = (guint)((guint64)sample->len * (b + 1) / n_blocks);
+
+		figures[b] = figure(values + from, to - from);
+		mean += figures[b] / n_blocks;
+	}
+	for (guint b = 0; b < n_blocks; b++)
+		squares += pow(figures[b] - mean, 2);
+	out.freedom = n_blocks - 1;
+	out.variance = MAX(squares / out.freedom, tick_ns * tick_ns / 12) / n_blocks;
+	return out;
+}
+
+/* The regularised incomplete beta function, by its continued fraction (Lentz's method). */
+static double beta_share(double x, double a, double b)
+{
+	const double tiny = 1e-300;
+	const double front =
+		exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a;
+	double c = 1, d = 0, fraction = 1;
+
+	for (int i = 0; i < 400; i++) {
+		const int m = i / 2;
+		const double numerator =
+			i == 0       ? 1
+			: i % 2 == 0 ? m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+				     : -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+
+		d = 1 + numerator * d;
+		d = 1 / (fabs(d) < tiny ? tiny : d);
+		c = 1 + numerator / c;
+		c = fabs(c) < tiny ? tiny : c;
+		fraction *= c * d;
+		if (fabs(1 - c * d) < 1e-12)
+			break;
+	}
+	return front * (fraction - 1);
+}
+
+/* How likely a difference of |t| or more is between equals (Student's t). */
+static double student_p(double t, double freedom)
+{
+	const double x = freedom / (freedom + t * t);
+
+	if (!(x > 0))
+		return 0;
+	if (x >= 1)
+		return 1;
+	/* The fraction converges fast on one side only. */
+	return x < (freedom / 2 + 1) / (freedom / 2 + 2.5)
+	               ? beta_share(x, freedom / 2, 0.5)
+	               : 1 - beta_share(1 - x, 0.5, freedom / 2);
+}
+
+/* Welch's test. */
+static void judge(struct compared *row, const struct estimate *a, const struct estimate *b)
+{
+	const double variance = a->variance + b->variance;
+	double freedom;
+
+	if (row->count_a < COUNT_MIN || row->count_b < COUNT_MIN || !(a->variance > 0) ||
+	    !(b->variance > 0))
+		return;
+	freedom = variance * variance /
+	          (a->variance * a->variance / a->freedom + b->variance * b->variance / b->freedom);
+	row->z = (b->value - a->value) / sqrt(variance);
+	row->p = student_p(row->z, freedom);
 }
 
 static void add_figure(GArray *out, const char *name, const char *figure, double a, double b,
@@ -151,25 +263,31 @@ static void add_figure(GArray *out, const char *name, const char *figure, double
 	g_array_append_val(out, row);
 }
 
-static void compare_samples(GArray *out, const struct sample *x, const struct sample *y)
+static void compare_samples(GArray *out, const struct sample *x, const struct sample *y,
+                            double tick_ns)
 {
-	const double mean_a = mean_of(x->values), mean_b = mean_of(y->values);
-	const double variance =
-		variance_of_mean(x->values, mean_a) + variance_of_mean(y->values, mean_b);
-	struct compared row = {
+	static const struct {
+		const char *name;
+		figure_fn figure;
+		guint block_min; /* values: a median of few is one of them */
+	} judged[] = { { "mean", mean_of, 2 }, { "p50", median_of, 8 } };
+	const struct compared point = {
 		.kind = FIGURE_TIME, .count_a = x->values->len, .count_b = y->values->len, .p = 1
 	};
-	struct compared point = row;
 	struct distribution a, b;
 
-	if (x->values->len >= COUNT_MIN && y->values->len >= COUNT_MIN && variance > 0) {
-		row.z = (mean_b - mean_a) / sqrt(variance);
-		row.p = erfc(fabs(row.z) / M_SQRT2);
+	for (gsize i = 0; i < G_N_ELEMENTS(judged); i++) {
+		const struct estimate of_x =
+			estimate(x->values, judged[i].figure, judged[i].block_min, tick_ns);
+		const struct estimate of_y =
+			estimate(y->values, judged[i].figure, judged[i].block_min, tick_ns);
+		struct compared row = point;
+
+		judge(&row, &of_x, &of_y);
+		add_figure(out, x->name, judged[i].name, of_x.value, of_y.value, &row);
 	}
-	add_figure(out, x->name, "mean", mean_a, mean_b, &row);
 	distribution_init(&a, (gint64 *)(void *)x->values->data, x->values->len);
 	distribution_init(&b, (gint64 *)(void *)y->values->data, y->values->len);
-	add_figure(out, x->name, "p50", (double)a.p50_ns, (double)b.p50_ns, &point);
 	add_figure(out, x->name, "p95", (double)a.p95_ns, (double)b.p95_ns, &point);
 	add_figure(out, x->name, "p99", (double)a.p99_ns, (double)b.p99_ns, &point);
 	add_figure(out, x->name, "max", (double)a.max_ns, (double)b.max_ns, &point);
@@ -219,6 +337,16 @@ static gint compare_notable(gconstpointer a, gconstpointer b)
 	return strcmp(x->name, y->name);
 }
 
+/* Length of a timestamp's tick: durations are not known better. */
+static double tick_of(const struct schedule_rows *rows)
+{
+	gint64 hz;
+
+	return recording_reader_meta_int(rows->reader, "timestamp_hz", &hz) && hz > 0
+	               ? 1e9 / (double)hz
+	               : 0;
+}
+
 static void compared_clear(gpointer data)
 {
 	g_free(((struct compared *)data)->name);
@@ -231,6 +359,7 @@ GArray *compare_rows(const struct schedule_rows *a, const struct schedule_rows *
 	g_autoptr(GHashTable) of_b = samples_of(b);
 	GHashTableIter iter;
 	gpointer name, sample;
+	const double tick_ns = MAX(tick_of(a), tick_of(b));
 	guint n_judged = 0;
 
 	g_array_set_clear_func(out, compared_clear);
@@ -239,7 +368,7 @@ GArray *compare_rows(const struct schedule_rows *a, const struct schedule_rows *
 		const struct sample *other = g_hash_table_lookup(of_b, name);
 
 		if (other != NULL)
-			compare_samples(out, sample, other);
+			compare_samples(out, sample, other, tick_ns);
 	}
 	compare_totals(out, a, b);
 	for (guint i = 0; i < out->len; i++)
@@ -248,7 +377,8 @@ GArray *compare_rows(const struct schedule_rows *a, const struct schedule_rows *
 		struct compared *row = &g_array_index(out, struct compared, i);
 
 		row->flagged = row->z != 0 && row->p * n_judged < flag_probability &&
-		               difference(row) > flag_difference;
+		               difference(row) > flag_difference &&
+		               fabs(row->b - row->a) > flag_ticks * tick_ns;
 	}
 	g_array_sort(out, compare_notable);
 	return out;

@@ -122,6 +122,8 @@ static gboolean run_sources(const struct decode_result *result,
 	pool = g_thread_pool_new(run_job, NULL, (gint)MIN(jobs, 64), FALSE, NULL);
 	for (guint i = 0; i < n; i++) {
 		work[i] = (struct source_job) { result->sources->pdata[i], image, &state, NULL };
+		if (options->block_bytes > 0)
+			work[i].source->block_bytes = options->block_bytes;
 		g_thread_pool_push(pool, &work[i], NULL);
 	}
 	wait_for_jobs(&state, options, bytes_to_read(result));

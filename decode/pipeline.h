@@ -17,6 +17,7 @@ typedef gboolean (*decode_progress_fn)(guint64 done_bytes, guint64 total_bytes, 
 struct decode_options {
 	const struct system_file *system; /* NULL: none */
 	guint jobs;                       /* threads; 0: one a processor */
+	gsize block_bytes;                /* of trace read at a time; 0: as suits */
 	decode_progress_fn progress;      /* may be NULL */
 	gpointer progress_data;
 };

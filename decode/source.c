@@ -5,7 +5,7 @@
 #include "decode/engine.h"
 
 enum {
-	READ_BYTES = 1 << 18,  /* a multiple of a frame */
+	BLOCK_BYTES = 1 << 18,
 	VMIDOPT_BIT = 15,      /* TRCCONFIGR, Arm IHI 0064 */
 	EXLEVEL_NS_SHIFT = 20, /* TRCVICTLR */
 	TSSIZE_SHIFT = 24,     /* TRCIDR0: 0b00110 is 48 bits, 0b01000 is 64 */
@@ -76,6 +76,7 @@ struct decode_source *decode_source_new(const struct snapshot *snapshot,
 	self->notes = g_array_new(FALSE, FALSE, sizeof(struct quality_note));
 	self->calls = g_array_new(FALSE, FALSE, sizeof(struct hypervisor_call));
 	self->lost = TRUE;
+	self->block_bytes = BLOCK_BYTES;
 	return self;
 }
 
@@ -231,7 +232,7 @@ static gboolean read_buffer(const struct decode_source *self, const struct snaps
 	deframer_init(deframer, deframe_format_of(buffer->format, bytes, n_bytes), self->trace_id,
 	              &output);
 	for (gsize done = 0; done < n_bytes;) {
-		const gsize part = MIN(n_bytes - done, READ_BYTES);
+		const gsize part = MIN(n_bytes - done, self->block_bytes);
 
 		if (!deframer_push(deframer, bytes + done, part, done))
 			return FALSE;

@@ -53,6 +53,7 @@ struct decode_source {
 	guint64 dropped_bytes, broken_frames;
 	guint64 id_bytes[128]; /* of each trace ID in the source's buffers */
 	gboolean lost;         /* while reading: not synchronised */
+	gsize block_bytes;     /* how much is read at a time; of no influence on anything else */
 };
 
 /* Bytes of formatted trace read so far, for progress; FALSE cancels. Called from the

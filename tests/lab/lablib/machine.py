@@ -95,7 +95,8 @@ class Machine:
         arguments = [*self.board.qemu, "-m", str(self.scenario.ram_mib),
                      "-icount", f"shift={self.scenario.icount_shift},"
                      f"sleep={'off' if self.skips_sleep else 'on'}",
-                     "-rtc", "clock=vm,base=2024-01-01T00:00:00", "-seed", "1",
+                     "-rtc", "clock=vm,base=2024-01-01T00:00:00", "-seed",
+                     str(self.scenario.seed),
                      "-nodefaults", "-audio", "none", "-display", "none", "-nic", "none",
                      "-kernel", str(CACHE / "xen" / "xen"),
                      "-dtb", str(self.folder / "boot.dtb")]
@@ -150,7 +151,7 @@ class Machine:
 		#address-cells = <2>;
 		#size-cells = <2>;
 		stdout-path = "{self.board.console}";
-		kaslr-seed = <{_cells(KASLR_SEED)}>;
+		kaslr-seed = <{_cells(KASLR_SEED + scenario.seed - 1)}>;
 		xen,xen-bootargs = "{xen_args}";
 		xen,dom0-bootargs = "{self._linux_args(dom0)}";
 {self._module("kernel", *kernel)}{self._module("ramdisk", *initrd)}{domains}	}};

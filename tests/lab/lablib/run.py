@@ -141,6 +141,16 @@ class Run:
             name = "linux.elf" if source.name.startswith("linux") else source.name
             (folder / name).symlink_to(source)
 
+    def _pair_keys(self, domain):
+        """Who serves a frontend, and where both write their markers."""
+        if not domain.peer:
+            return []
+        keys = [f"stm_channels={domain.index}"]
+        if domain.kind == "frontend":
+            peer = next(d for d in self.scenario.domains if d.name == domain.peer)
+            keys += [f"backend={peer.vmid}", f"backend_tasks={peer.tasks[peer.context_base + 1]}"]
+        return keys
+
     def _write_system(self, text):
         names = consoles.tasks(self.scenario, text)
         lines = ["# Written by the lab: names for the numbers of this run.", "[system]",
@@ -156,4 +166,5 @@ class Run:
                       f"vcpus={domain.vcpus}", f"symbols=symbols/{symbols}.elf"]
             if tasks:
                 lines.append(f"tasks={tasks}")
+            lines += self._pair_keys(domain)
         (self.folder / "system.ini").write_text("\n".join(lines) + "\n")

@@ -7,6 +7,7 @@ an error. The keys and their defaults are those of the tables below.
 
 import configparser
 import dataclasses
+import random
 
 from .paths import LAB, LabError
 
@@ -82,6 +83,7 @@ class Scenario:
     scheduler: str = "credit2"
     ram_mib: int = 512
     icount_shift: int = 2
+    seed: int = 1
     xen_args: str = ""
     domains: list = dataclasses.field(default_factory=list)
     trace: Trace = dataclasses.field(default_factory=Trace)
@@ -135,7 +137,15 @@ def load(name):
         else:
             raise LabError(f"{where}: no such section (scenario, domain NAME, trace)")
     _check(scenario, path)
+    _shift(scenario)
     return scenario
+
+
+def _shift(scenario):
+    """Runs of different seeds begin their work at different times; seed 1 leaves them."""
+    for domain in scenario.domains:
+        if scenario.seed != 1 and domain.start_ms:
+            domain.start_ms += random.Random(f"{scenario.seed} {domain.name}").randrange(100)
 
 
 def _check(scenario, path):
