@@ -5,7 +5,9 @@
 #include <string.h>
 
 static const double confidence_max = 0.9999;
-static const double confidence_min = 0.5; /* below, it is not known */
+/* Where it is not above this, it is not known: a vCPU then never is in two places at a time, as
+ * what contradicts each other has 1 together. The rest is rounding. */
+static const double confidence_min = 0.5 + 1e-9;
 
 /* What is so much less likely than the rest together is dropped. Above what nobody's entry
  * weighs, so that one is only thought of where nothing else fits. */

@@ -1,8 +1,9 @@
 /* requests-private.h: what the halves of the request finder share
  *
- * requests.c gathers, and completes every request with what the schedule shows of it;
- * requests-markers.c makes requests of software markers; requests-trace.c finds them, or what
- * markers do not say of them, in hypercalls and tasks. For these three only.
+ * requests.c gathers and puts pairs together; requests-markers.c makes requests of software
+ * markers; requests-calls.c finds the hypercalls that notify, requests-trace.c the requests in
+ * them, or what markers do not say; requests-complete.c adds what the schedule shows. For these
+ * only.
  */
 #pragma once
 
@@ -47,6 +48,8 @@ struct request_lost {
 /* A hypercall that may notify. */
 struct request_call {
 	gint64 begin_ns, end_ns; /* of the visit to the hypervisor */
+	gint64 wake_ns;          /* in it: the other side made runnable, or its interrupt pending;
+	                          * OWNER_NO_VALUE where the hypervisor's functions are not known */
 	guint vcpu;
 };
 
@@ -84,6 +87,22 @@ void request_pair_infer_service(struct request_pair *pair);
 
 /* Whether `context_id` is a task of the backend that serves this frontend. */
 gboolean request_pair_serves(const struct request_pair *pair, gint64 context_id);
+
+/* Hypercalls of `machine` that notify, in order of time: GArray of struct request_call, to be
+ * unreffed. `serving`: only those made while a task ran that serves this frontend. */
+GArray *request_pair_calls(const struct request_pair *pair, const struct system_machine *machine,
+                           gboolean serving);
+
+/* All that markers and calls alone did not tell of one request. `notify` becomes the index of the
+ * notify that carried it, G_MAXUINT where none is known. */
+void request_pair_complete(const struct request_pair *pair, struct row_request *row);
+
+/* The first slice of `core` that ends after `time_ns`; NULL where there is none. */
+const struct request_slice *request_slice_from(const struct request_list *self, guint core,
+                                               gint64 time_ns);
+
+/* The first of its times that was seen. */
+gint64 request_row_first(const struct row_request *row);
 
 /* Index of the first call of `calls` that begins at or after `time_ns`; their number where
  * there is none. */

@@ -12,21 +12,6 @@ gboolean request_pair_serves(const struct request_pair *pair, gint64 context_id)
 	return tasks->len == 0 && (context_id != 0 || pair->backend->kind != MACHINE_KIND_LINUX);
 }
 
-guint request_call_after(const GArray *calls, gint64 time_ns)
-{
-	guint low = 0, high = calls->len;
-
-	while (low < high) {
-		const guint middle = low + (high - low) / 2;
-
-		if (g_array_index(calls, struct request_call, middle).begin_ns < time_ns)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 void request_pair_add_notifies(struct request_pair *pair)
 {
 	for (guint i = 0; i < pair->notifies->len; i++) {
@@ -42,6 +27,7 @@ enum {
 };
 
 enum step_kind {
+	STEP_LOST,
 	STEP_WORK_ENDS, /* in this order where two are at one time */
 	STEP_NOTIFY,
 	STEP_WORK_BEGINS,
@@ -103,6 +89,9 @@ static GArray *gather_steps(const struct request_pair *pair)
 	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct step));
 
 	add_work(pair, steps);
+	for (guint i = 0; i < pair->list->lost->len; i++)
+		add_step(steps, g_array_index(pair->list->lost, struct request_lost, i).begin_ns,
+		         STEP_LOST, i);
 	for (guint i = 0; i < pair->rows->len; i++) {
 		const struct row_request *row = &g_array_index(pair->rows, struct row_request, i);
 
@@ -192,6 +181,11 @@ static void run_step(struct server *self, const struct step *step)
 	const gpointer vcpu = GUINT_TO_POINTER(step->index + 1);
 
 	switch (step->kind) {
+	case STEP_LOST:
+		/* An answer may be lost: what waits must not take a later one's. */
+		g_array_set_size(self->queue, 0);
+		g_hash_table_remove_all(self->busy);
+		break;
 	case STEP_NOTIFY:
 		if (self->queue->len == QUEUE_MAX)
 			g_array_remove_index(self->queue, 0);
