@@ -128,7 +128,7 @@ static struct system_task make_task(const struct collector *self, const struct t
 		.to_ticks = G_MAXINT64,
 	};
 
-	out.has_start = clock->is_known && detail->has_start &&
+	out.has_start = !self->options->timeless && clock->is_known && detail->has_start &&
 	                started_at(clock, detail->start_ns, &out.started_ticks);
 	if (out.has_start) {
 		out.started_ticks += self->options->offset_ticks;
@@ -262,7 +262,7 @@ static void collect_time(struct collector *self)
 	look.taken_ticks = self->options->has_taken
 	                           ? self->options->taken_ticks
 	                           : (gint64)self->taken_ticks + self->options->offset_ticks;
-	look.has_taken = look.has_taken && look.taken_ticks >= 0;
+	look.has_taken = look.has_taken && look.taken_ticks >= 0 && !self->options->timeless;
 	g_array_append_val(self->out->looks, look);
 }
 

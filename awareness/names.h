@@ -19,6 +19,8 @@ struct names_options {
 	gint64 taken_ticks;
 	/* Added to the counter to get the trace timestamp. */
 	gint64 offset_ticks;
+	/* The trace has another clock, and how far they are apart is not known: no times. */
+	gboolean timeless;
 };
 
 /* Reads all tasks of all machines. The caller frees the result. What cannot be told is

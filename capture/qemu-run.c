@@ -7,6 +7,7 @@ enum {
 	RANGES_MAX = 4, /* an A53's address range comparators */
 	ACATR_CONTEXT_ID = 1 << 2,
 	ACATR_VMID = 2 << 2,
+	POLL_US = 5000,
 };
 
 G_DEFINE_QUARK(qemu - run - error - quark, qemu_run_error)
@@ -81,9 +82,9 @@ char *qemu_run_plugin_option(const struct qemu_run_config *config, GError **erro
 
 	append_path(text, "", config->plugin);
 	append_path(text, ",out=", config->out_dir);
-	g_string_append_printf(text, ",shift=%u,exit=on,configr=0x%x,victlr=0x%x,syncpr=%u",
-	                       config->icount_shift, etm->config | 1u, etm->view_inst,
-	                       etm->sync_log2);
+	g_string_append_printf(text, ",shift=%u,exit=%s,configr=0x%x,victlr=0x%x,syncpr=%u",
+	                       config->icount_shift, config->at_end != NULL ? "off" : "on",
+	                       etm->config | 1u, etm->view_inst, etm->sync_log2);
 	if ((etm->config & ETM4_CYCLE_COUNT) != 0)
 		g_string_append_printf(text, ",ccctlr=%u", etm->cycle_threshold);
 	if (etm->trace_id != 0)
@@ -115,14 +116,38 @@ char **qemu_run_command(const struct qemu_run_config *config, GError **error)
 		g_ptr_array_add(words, g_strdup("-icount"));
 		g_ptr_array_add(words, g_strdup_printf("shift=%u,sleep=off", config->icount_shift));
 	}
+	if (config->gdb_socket != NULL) {
+		GString *socket = g_string_new(NULL);
+
+		append_path(socket, "unix:", config->gdb_socket);
+		g_string_append(socket, ",server=on,wait=off");
+		g_ptr_array_add(words, g_strdup("-gdb"));
+		g_ptr_array_add(words, g_string_free(socket, FALSE));
+	}
 	g_ptr_array_add(words, g_strdup("-plugin"));
 	g_ptr_array_add(words, g_steal_pointer(&plugin));
 	g_ptr_array_add(words, NULL);
 	return (char **)g_ptr_array_free(g_steal_pointer(&words), FALSE);
 }
 
+/* The plugin renames the capture directory when it is whole. Where QEMU ends before, the
+ * machine that could be looked at is gone. */
+static void wait_for_window(const struct qemu_run_config *config, GSubprocess *process)
+{
+	g_autofree char *snapshot = g_build_filename(config->out_dir, "snapshot.ini", NULL);
+
+	while (g_subprocess_get_identifier(process) != NULL &&
+	       !g_file_test(snapshot, G_FILE_TEST_EXISTS))
+		g_usleep(POLL_US);
+	if (g_subprocess_get_identifier(process) == NULL)
+		return;
+	config->at_end(config->at_end_data);
+	g_subprocess_send_signal(process, SIGTERM);
+}
+
 /* Ctrl-C is QEMU's: it ends in its own time and the plugin keeps what it has. */
-static gboolean run_in_foreground(char **command, GError **error)
+static gboolean run_in_foreground(const struct qemu_run_config *config, char **command,
+                                  GError **error)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
 	g_autoptr(GSubprocess) process = NULL;
@@ -139,6 +164,8 @@ static gboolean run_in_foreground(char **command, GError **error)
 		return FALSE;
 	}
 	sigaction(SIGINT, &ignore, &before);
+	if (config->at_end != NULL)
+		wait_for_window(config, process);
 	waited = g_subprocess_wait(process, NULL, error);
 	sigaction(SIGINT, &before, NULL);
 	if (!waited)
@@ -158,7 +185,7 @@ gboolean qemu_run(const struct qemu_run_config *config, GError **error)
 	g_auto(GStrv) command = qemu_run_command(config, error);
 	g_autofree char *snapshot = g_build_filename(config->out_dir, "snapshot.ini", NULL);
 
-	if (command == NULL || !run_in_foreground(command, error))
+	if (command == NULL || !run_in_foreground(config, command, error))
 		return FALSE;
 	if (g_file_test(snapshot, G_FILE_TEST_EXISTS))
 		return TRUE;

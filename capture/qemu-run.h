@@ -46,6 +46,11 @@ struct qemu_run_config {
 	struct qemu_edge start, stop;
 	guint64 max_bytes;         /* of trace; 0: no limit */
 	guint64 stm_pa, stm_bytes; /* the stimulus window; 0 bytes: none */
+	/* QEMU stays, with the machine running, when the window has ended, until at_end()
+	 * returns. NULL: it ends with the window. */
+	void (*at_end)(gpointer data);
+	gpointer at_end_data;
+	const char *gdb_socket; /* its gdb server listens at this path; NULL: none */
 };
 
 /* The value of QEMU's -plugin option. NULL and an error where four address range

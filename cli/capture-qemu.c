@@ -3,8 +3,10 @@
 #include "awareness/symbols/symbols.h"
 #include "capture/qemu-run.h"
 #include "capture/snapshot.h"
+#include "cli/names-write.h"
 #include "cli/verb.h"
 
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,9 +23,20 @@ enum {
 /* As typed. */
 struct options {
 	char *link, *out, *preset, *start, *stop, *duration, *plugin, *qemu, *stm, *max_size;
+	char *names, *system;
 	char **ranges, **symbols;
 	gint shift, cycle_threshold;
-	gboolean no_return_stack, dry_run, quiet;
+	gboolean no_return_stack, no_names, dry_run, quiet;
+};
+
+/* Where the names of this capture come from. */
+struct naming {
+	const struct options *options;
+	const char *target; /* NULL: there are none to be had */
+	gboolean after;     /* a dump, which is there when QEMU has ended */
+	gboolean done;
+	char *folder, *socket; /* of a gdb server of our own; else NULL */
+	char *own_target;
 };
 
 /* Symbols of the files given, for addresses by name. */
@@ -36,7 +49,7 @@ static void options_clear(struct options *self)
 {
 	char **words[] = { &self->link, &self->out,      &self->preset, &self->start,
 		           &self->stop, &self->duration, &self->plugin, &self->qemu,
-		           &self->stm,  &self->max_size };
+		           &self->stm,  &self->max_size, &self->names,  &self->system };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
 		g_clear_pointer(words[i], g_free);
@@ -413,11 +426,97 @@ static gboolean make_config(const struct options *options, struct qemu_run_confi
 	return good;
 }
 
+static void take_names(gpointer data)
+{
+	struct naming *self = data;
+	const struct names_job job = { .target = self->target, .system = self->options->system };
+
+	names_write_to_capture(&job, self->options->out, self->options->quiet);
+	self->done = TRUE;
+}
+
+static gboolean has_gdb_server(char **words)
+{
+	for (; *words != NULL; words++) {
+		if (strcmp(*words, "-s") == 0 || strcmp(*words, "-gdb") == 0 ||
+		    strcmp(*words, "--gdb") == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* By QEMU's own gdb server, at a socket of ours, unless the user says where else. */
+static gboolean naming_init(struct naming *self, const struct options *options, char **words,
+                            struct qemu_run_config *config, GError **error)
+{
+	const gboolean by_qemu = options->names == NULL || strcmp(options->names, "qemu") == 0;
+
+	*self = (struct naming) { .options = options };
+	if (options->no_names || (options->names == NULL && options->system == NULL))
+		return TRUE;
+	if (!by_qemu) {
+		self->target = options->names;
+		self->after = !g_str_has_prefix(self->target, "gdb:");
+	} else if (has_gdb_server(words)) {
+		return wrong(error, "QEMU's arguments have a gdb server of their own: say "
+		                    "--names gdb:HOST:PORT, or --no-names");
+	} else {
+		self->folder = g_dir_make_tmp("hvscope-names-XXXXXX", error);
+		if (self->folder == NULL)
+			return FALSE;
+		self->socket = g_build_filename(self->folder, "gdb", NULL);
+		self->own_target = g_strdup_printf("gdb:unix:%s", self->socket);
+		self->target = self->own_target;
+		config->gdb_socket = self->socket;
+	}
+	if (!self->after) {
+		config->at_end = take_names;
+		config->at_end_data = self;
+	}
+	return TRUE;
+}
+
+static void naming_deinit(struct naming *self)
+{
+	if (self->socket != NULL)
+		g_unlink(self->socket);
+	if (self->folder != NULL)
+		g_rmdir(self->folder);
+	g_free(self->folder);
+	g_free(self->socket);
+	g_free(self->own_target);
+}
+
+static int run_named(const struct options *options, struct naming *naming,
+                     const struct qemu_run_config *config)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (options->dry_run) {
+		g_auto(GStrv) command = qemu_run_command(config, &error);
+		g_autofree char *line = command != NULL ? g_strjoinv(" ", command) : NULL;
+
+		if (line == NULL)
+			return verb_fail("capture", error);
+		g_print("%s\n", line);
+		return EXIT_CODE_DONE;
+	}
+	if (!qemu_run(config, &error))
+		return verb_fail("capture", error);
+	if (naming->after)
+		take_names(naming);
+	else if (naming->target != NULL && !naming->done)
+		g_printerr("hvscope capture: no names: QEMU ended before its window did\n");
+	return options->quiet ? EXIT_CODE_DONE : report(config);
+}
+
 static int run(const struct options *options, char **words)
 {
 	struct qemu_run_config config = { .stop = { .el = -1 } };
 	g_autoptr(GError) error = NULL;
 	g_autofree char *plugin = NULL;
+	struct naming naming;
+	int code;
 
 	if (!make_config(options, &config, &error))
 		return verb_usage("capture", "%s", error->message);
@@ -426,18 +525,11 @@ static int run(const struct options *options, char **words)
 	if (plugin == NULL)
 		return verb_fail("capture", error);
 	config.plugin = plugin;
-	if (options->dry_run) {
-		g_auto(GStrv) command = qemu_run_command(&config, &error);
-		g_autofree char *line = command != NULL ? g_strjoinv(" ", command) : NULL;
-
-		if (line == NULL)
-			return verb_fail("capture", error);
-		g_print("%s\n", line);
-		return EXIT_CODE_DONE;
-	}
-	if (!qemu_run(&config, &error))
-		return verb_fail("capture", error);
-	return options->quiet ? EXIT_CODE_DONE : report(&config);
+	code = naming_init(&naming, options, words, &config, &error)
+	               ? run_named(options, &naming, &config)
+	               : verb_usage("capture", "%s", error->message);
+	naming_deinit(&naming);
+	return code;
 }
 
 int capture_qemu_run(int argc, char **argv)
@@ -469,6 +561,12 @@ int capture_qemu_run(int argc, char **argv)
 		  "Trace the target of every return", NULL },
 		{ "icount-shift", 0, 0, G_OPTION_ARG_INT, &options.shift,
 		  "An instruction takes 2^N ns (default 2)", "N" },
+		{ "system", 0, 0, G_OPTION_ARG_FILENAME, &options.system,
+		  "System file; at the end names are taken from the machine (docs/names.md)",
+		  "FILE" },
+		{ "names", 0, 0, G_OPTION_ARG_STRING, &options.names,
+		  "Take them from here: qemu, or a target as of hvscope debug", "TARGET" },
+		{ "no-names", 0, 0, G_OPTION_ARG_NONE, &options.no_names, "Take none", NULL },
 		{ "plugin", 0, 0, G_OPTION_ARG_FILENAME, &options.plugin,
 		  "The virtual ETM's plugin", "FILE" },
 		{ "qemu", 0, 0, G_OPTION_ARG_FILENAME, &options.qemu,

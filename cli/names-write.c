@@ -28,6 +28,7 @@ static gboolean collect(const struct names_job *job, struct target *target,
 		.has_taken = job->has_taken,
 		.taken_ticks = job->taken_ticks,
 		.offset_ticks = job->offset_ticks,
+		.timeless = job->timeless,
 	};
 	struct system *system = system_new(target, told, error);
 	g_autoptr(system_file) file = NULL;
@@ -60,6 +61,24 @@ gboolean names_write(const struct names_job *job, struct names_counts *counts, G
 		done = target_continue(target, done ? error : NULL) && done;
 	target_free(target);
 	return done;
+}
+
+void names_write_to_capture(const struct names_job *job, const char *dir, gboolean quiet)
+{
+	g_autofree char *path = g_build_filename(dir, "names.ini", NULL);
+	struct names_job into = *job;
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+	struct names_counts counts;
+
+	into.output = path;
+	if (!names_write(&into, &counts, &error)) {
+		g_printerr("hvscope capture: no names: %s\n", error->message);
+		return;
+	}
+	text = names_counts_text(&counts);
+	if (!quiet)
+		g_print("%s: %s\n", path, text);
 }
 
 char *names_counts_text(const struct names_counts *counts)

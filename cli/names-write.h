@@ -15,6 +15,7 @@ struct names_job {
 	/* As in struct names_options. */
 	gboolean has_taken;
 	gint64 taken_ticks, offset_ticks;
+	gboolean timeless;
 	GPtrArray *gaps; /* of char *: what could not be told; may be NULL */
 };
 
@@ -25,6 +26,10 @@ struct names_counts {
 };
 
 gboolean names_write(const struct names_job *job, struct names_counts *counts, GError **error);
+
+/* The same at the end of a capture: into `dir`, with a line on stdout or, where it did not
+ * work, on stderr: a capture is good without. `quiet` leaves out the good news. */
+void names_write_to_capture(const struct names_job *job, const char *dir, gboolean quiet);
 
 /* "4 machines, 80 tasks (12 bound to one CPU), 7 vCPUs". Free the result. */
 char *names_counts_text(const struct names_counts *counts);

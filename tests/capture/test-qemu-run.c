@@ -84,11 +84,70 @@ static void test_failures(void)
 	g_rmdir(folder);
 }
 
+/* Where the machine is looked at behind the window, the plugin must not end QEMU, and its
+ * gdb server stands at our socket. */
+static void test_names_command(void)
+{
+	struct qemu_run_config config = config_of_full();
+	g_autoptr(GError) error = NULL;
+	g_autofree char *line = NULL;
+	g_auto(GStrv) command = NULL;
+
+	config.at_end = g_free;
+	config.gdb_socket = "/x/a,b/gdb";
+	command = qemu_run_command(&config, &error);
+	g_assert_no_error(error);
+	line = g_strjoinv(" ", command);
+	g_assert_nonnull(strstr(line, " -gdb unix:/x/a,,b/gdb,server=on,wait=off -plugin "));
+	g_assert_nonnull(strstr(line, ",exit=off,"));
+	g_assert_null(strstr(line, "exit=on"));
+}
+
+static void count_end(gpointer data)
+{
+	++*(guint *)data;
+}
+
+/* Something that leaves a capture and stays, as QEMU does then. */
+static void test_at_end(void)
+{
+	g_autofree char *folder = g_dir_make_tmp("hvscope-qemu-XXXXXX", NULL);
+	g_autofree char *out = g_build_filename(folder, "out", NULL);
+	g_autofree char *program = g_build_filename(folder, "program", NULL);
+	g_autofree char *snapshot = g_build_filename(out, "snapshot.ini", NULL);
+	g_autofree char *script = g_strdup_printf("#!/bin/sh\nmkdir '%s'\n: >'%s'\n"
+	                                          "exec sleep 600\n",
+	                                          out, snapshot);
+	struct qemu_run_config config = config_of_full();
+	g_autoptr(GError) error = NULL;
+	guint n_ends = 0;
+
+	g_assert_true(g_file_set_contents_full(program, script, -1, G_FILE_SET_CONTENTS_NONE, 0700,
+	                                       NULL));
+	config.program = program;
+	config.out_dir = out;
+	config.at_end = count_end;
+	config.at_end_data = &n_ends;
+	g_assert_true(qemu_run(&config, &error));
+	g_assert_no_error(error);
+	g_assert_cmpuint(n_ends, ==, 1);
+	/* One that ends by itself is never looked at. */
+	config.program = "true";
+	g_unlink(snapshot);
+	g_assert_false(qemu_run(&config, &error));
+	g_assert_cmpuint(n_ends, ==, 1);
+	g_rmdir(out);
+	g_unlink(program);
+	g_rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/capture/qemu-run/command", test_command);
 	g_test_add_func("/capture/qemu-run/filters", test_filters);
 	g_test_add_func("/capture/qemu-run/failures", test_failures);
+	g_test_add_func("/capture/qemu-run/names-command", test_names_command);
+	g_test_add_func("/capture/qemu-run/at-end", test_at_end);
 	return g_test_run();
 }

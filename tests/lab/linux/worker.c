@@ -28,7 +28,8 @@
 #include <unistd.h>
 
 enum {
-	THREADS_MAX = 8
+	THREADS_MAX = 8,
+	CHILDREN_MAX = 8
 };
 
 char marker[64] __attribute__((aligned(16)));
@@ -109,6 +110,75 @@ static void run_fork(long per_second, const char *name)
 		printf("exit %s %d\n", name, child);
 		fflush(stdout);
 		pause_ns(1000000000 / per_second);
+	}
+}
+
+static void say_churn(const char *name, unsigned number, pid_t pid, const char *what)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	printf("churn %s %u pid %d %s %lld\n", name, number, pid, what,
+	       now.tv_sec * 1000000000ll + now.tv_nsec);
+	fflush(stdout);
+}
+
+/* A small maximum makes the kernel give numbers again soon: those below 300 once only. */
+static void limit_pids(void)
+{
+	int file = open("/proc/sys/kernel/pid_max", O_WRONLY);
+	pid_t child = 0;
+	if (file < 0 || write(file, "312", 3) != 3)
+		_exit(1);
+	close(file);
+	while (child < 300) {
+		child = fork();
+		if (child == 0)
+			_exit(0);
+		waitpid(child, NULL, 0);
+	}
+}
+
+static pid_t start_child(const char *name, unsigned number)
+{
+	struct timespec before;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	pid_t child = fork();
+	if (child == 0) {
+		char own[16];
+		snprintf(own, sizeof own, "churn%u", number);
+		prctl(PR_SET_NAME, own);
+		for (int i = 0; i < 6; i++) {
+			compute(20000);
+			pause_ns(1500000);
+		}
+		_exit(0);
+	}
+	printf("churn %s %u pid %d born %lld\n", name, number, child,
+	       before.tv_sec * 1000000000ll + before.tv_nsec);
+	fflush(stdout);
+	return child;
+}
+
+/* Keeps `count` children, each with a name of its own and a short life. */
+static void run_churn(long count, const char *name)
+{
+	pid_t children[CHILDREN_MAX] = { 0 };
+	unsigned numbers[CHILDREN_MAX] = { 0 }, number = 0;
+	limit_pids();
+	for (;;) {
+		for (long i = 0; i < count && i < CHILDREN_MAX; i++) {
+			if (children[i] != 0)
+				continue;
+			numbers[i] = number++;
+			children[i] = start_child(name, numbers[i]);
+		}
+		pid_t gone = waitpid(-1, NULL, 0);
+		for (long i = 0; i < count && i < CHILDREN_MAX; i++) {
+			if (children[i] != gone)
+				continue;
+			say_churn(name, numbers[i], gone, "died");
+			children[i] = 0;
+		}
 	}
 }
 
@@ -210,6 +280,8 @@ static void run(const char *machine, const char *workload)
 		run_threads(number);
 	else if (strcmp(kind, "fork") == 0)
 		run_fork(number, name);
+	else if (strcmp(kind, "churn") == 0)
+		run_churn(number, name);
 	else if (strcmp(kind, "proc") == 0)
 		run_proc(number, machine);
 	else if (strcmp(kind, "version") == 0)
