@@ -32,14 +32,17 @@ def _prstatus(number, registers):
     return bytes(data)
 
 
-def take(vm, folder):
-    """Writes dump.core and state.json of a halted Vm into `folder`."""
+def take(vm, folder, counter):
+    """Writes dump.core and state.json of a halted Vm into `folder`. `counter` is CNTPCT_EL0,
+    which QEMU's gdbstub does not show."""
     base, size = vm.machine.ram_base, vm.machine.ram_bytes
     gdb = GdbRemote(vm.gdb_path)
     try:
         cpus = [gdb.read(thread) for thread in gdb.threads()]
     finally:
         gdb.close()
+    for cpu in cpus:
+        cpu["CNTPCT_EL0"] = counter
     if not cpus or "pc" not in cpus[0] or "VTTBR_EL2" not in cpus[0]:
         raise LabError("lab: the gdbstub does not give the registers of EL2")
     state = {"ram_base": base, "ram_size": size, "cpus": cpus}

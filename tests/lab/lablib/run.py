@@ -97,7 +97,7 @@ class Run:
             self._check_ready(text)
             say(f"frozen after {insns / 1e6:.0f} M instructions, {now_ns / 1e9:.3f} s of the "
                 f"machine's time, {frozen_s:.1f} s of ours")
-            dump.take(vm, self.folder)
+            dump.take(vm, self.folder, now_ns * COUNTER_HZ // 10**9)
             vm.quit()
         self.describe(text)
         result = {"scenario": self.scenario.name, "title": self.scenario.title,
