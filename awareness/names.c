@@ -104,16 +104,6 @@ static struct clock clock_of(struct collector *self, struct machine *machine)
 	return clock;
 }
 
-/* The trace's timestamp when the counter was `ticks`. */
-static gint64 timestamp_at(const struct names_options *options, gint64 ticks)
-{
-	const double rate = options->timestamps_per_tick != 0 ? options->timestamps_per_tick : 1;
-	const gint64 since = ticks - options->counter_then_ticks;
-
-	return options->timestamp_then_ticks +
-	       (rate == 1 ? since : (gint64)llround((double)since * rate));
-}
-
 /* FALSE where the start lies before the counter's. */
 static gboolean started_at(const struct clock *clock, uint64_t start_ns, gint64 *ticks)
 {
@@ -138,10 +128,10 @@ static struct system_task make_task(const struct collector *self, const struct t
 		.to_ticks = G_MAXINT64,
 	};
 
-	out.has_start = !self->options->timeless && clock->is_known && detail->has_start &&
+	out.has_start = !self->options->other_clock && clock->is_known && detail->has_start &&
 	                started_at(clock, detail->start_ns, &out.started_ticks);
 	if (out.has_start) {
-		out.started_ticks = timestamp_at(self->options, out.started_ticks);
+		out.started_ticks += self->options->offset_ticks;
 		out.has_start = out.started_ticks >= 0;
 		out.from_ticks = out.has_start ? out.started_ticks : G_MININT64;
 	}
@@ -268,11 +258,13 @@ static void collect_time(struct collector *self)
 	for (unsigned cpu = 0; cpu < n_cpus; cpu++)
 		taken_from_core(self, cpu);
 	look.target = g_strdup(self->options->target);
-	look.has_taken = self->has_taken || self->options->has_taken;
-	look.taken_ticks = self->options->has_taken
-	                           ? self->options->taken_ticks
-	                           : timestamp_at(self->options, (gint64)self->taken_ticks);
-	look.has_taken = look.has_taken && look.taken_ticks >= 0 && !self->options->timeless;
+	if (self->options->has_taken) {
+		look.has_taken = TRUE;
+		look.taken_ticks = self->options->taken_ticks;
+	} else if (self->has_taken && !self->options->other_clock) {
+		look.taken_ticks = (gint64)self->taken_ticks + self->options->offset_ticks;
+		look.has_taken = look.taken_ticks >= 0;
+	}
 	g_array_append_val(self->out->looks, look);
 }
 

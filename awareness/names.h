@@ -17,12 +17,11 @@ struct names_options {
 	 * something in its memory proves to have passed. */
 	gboolean has_taken;
 	gint64 taken_ticks;
-	/* Where the trace has another clock: what both were at one moment, and how many ticks
-	 * of the trace's one of the counter's is (0: one). All 0: they are one clock. */
-	gint64 counter_then_ticks, timestamp_then_ticks;
-	double timestamps_per_tick;
-	/* The trace has another clock, and how far they are apart is not known: no times. */
-	gboolean timeless;
+	/* Added to the counter to get the trace timestamp. */
+	gint64 offset_ticks;
+	/* The trace has another clock, and how far they are apart is not known: nothing is
+	 * said of when tasks started, nor of when the target was halted unless the caller does. */
+	gboolean other_clock;
 };
 
 /* Reads all tasks of all machines. The caller frees the result. What cannot be told is

@@ -5,21 +5,6 @@
 
 #include <string.h>
 
-/* Starts of tasks are ticks of the system's counter. Where nobody knows what those are in the
- * trace's time, they would do harm. */
-static gboolean drop_starts(const char *path, GError **error)
-{
-	g_autofree char *text = NULL;
-	g_autofree char *without = NULL;
-	g_autoptr(GRegex) start = g_regex_new(";start(_key)?=[0-9]+", 0, 0, NULL);
-	gsize len;
-
-	if (!g_file_get_contents(path, &text, &len, error))
-		return FALSE;
-	without = g_regex_replace_literal(start, text, (gssize)len, 0, "", 0, error);
-	return without != NULL && g_file_set_contents(path, without, -1, error);
-}
-
 void capture_names_take(gpointer data, const struct session_stopped *stopped)
 {
 	struct capture_names *self = data;
@@ -33,12 +18,12 @@ void capture_names_take(gpointer data, const struct session_stopped *stopped)
 		.has_taken = stopped->has_ticks,
 		.taken_ticks = (gint64)stopped->ticks,
 		.offset_ticks = stopped->offset_ticks,
+		.other_clock = !stopped->has_offset,
 		.gaps = gaps,
 	};
 	struct names_counts counts;
 
-	if (!names_write(&job, &counts, &self->error) ||
-	    (!stopped->has_offset && !drop_starts(path, &self->error))) {
+	if (!names_write(&job, &counts, &self->error)) {
 		g_prefix_error(&self->error, "names of %s: ", self->target);
 		return;
 	}

@@ -1,13 +1,7 @@
 #include "cli/names-write.h"
 
 #include "awareness/names.h"
-#include "capture/snapshot.h"
 #include "debugger/target-coresight.h"
-
-#include <math.h>
-#include <string.h>
-
-static const double same_rate = 0.001;
 
 static struct names_counts count(const struct system_file *file)
 {
@@ -33,10 +27,8 @@ static gboolean collect(const struct names_job *job, struct target *target,
 		.target = job->target,
 		.has_taken = job->has_taken,
 		.taken_ticks = job->taken_ticks,
-		.counter_then_ticks = job->counter_then_ticks,
-		.timestamp_then_ticks = job->timestamp_then_ticks,
-		.timestamps_per_tick = job->timestamps_per_tick,
-		.timeless = job->timeless,
+		.offset_ticks = job->offset_ticks,
+		.other_clock = job->other_clock,
 	};
 	struct system *system = system_new(target, told, error);
 	g_autoptr(system_file) file = NULL;
@@ -71,40 +63,6 @@ gboolean names_write(const struct names_job *job, struct names_counts *counts, G
 	return done;
 }
 
-static gboolean property(const struct snapshot *capture, const char *key, gint64 *out)
-{
-	for (guint i = 0; i < capture->n_properties; i++) {
-		if (strcmp(capture->properties[i].key, key) == 0)
-			return g_ascii_string_to_signed(capture->properties[i].value, 10, 0,
-			                                G_MAXINT64, out, NULL);
-	}
-	return FALSE;
-}
-
-/* A board's capture.ini has TSGEN and the system counter, read one after the other when
- * the trace began and ended. */
-static void relate_clocks(struct names_job *job, const char *dir)
-{
-	g_autoptr(Snapshot) capture = snapshot_open(dir, NULL);
-	gint64 ts_start, ts_end, counter_start, counter_end;
-
-	if (capture == NULL || !property(capture, "tsgen_end", &ts_end))
-		return;
-	job->timeless = !property(capture, "tsgen_start", &ts_start) ||
-	                !property(capture, "counter_start", &counter_start) ||
-	                !property(capture, "counter_end", &counter_end) || ts_end <= ts_start ||
-	                counter_end <= counter_start;
-	if (job->timeless)
-		return;
-	job->counter_then_ticks = counter_end;
-	job->timestamp_then_ticks = ts_end;
-	job->timestamps_per_tick =
-		(double)(ts_end - ts_start) / (double)(counter_end - counter_start);
-	/* Generators of one frequency are read at slightly different moments. */
-	if (fabs(job->timestamps_per_tick - 1) < same_rate)
-		job->timestamps_per_tick = 1;
-}
-
 void names_write_to_capture(const struct names_job *job, const char *dir, gboolean quiet)
 {
 	g_autofree char *path = g_build_filename(dir, "names.ini", NULL);
@@ -114,7 +72,6 @@ void names_write_to_capture(const struct names_job *job, const char *dir, gboole
 	struct names_counts counts;
 
 	into.output = path;
-	relate_clocks(&into, dir);
 	if (!names_write(&into, &counts, &error)) {
 		g_printerr("hvscope capture: no names: %s\n", error->message);
 		return;

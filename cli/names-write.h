@@ -14,9 +14,8 @@ struct names_job {
 	gboolean run_on; /* let a live target run afterwards; else it stays halted */
 	/* As in struct names_options. */
 	gboolean has_taken;
-	gint64 taken_ticks, counter_then_ticks, timestamp_then_ticks;
-	double timestamps_per_tick;
-	gboolean timeless;
+	gint64 taken_ticks, offset_ticks;
+	gboolean other_clock;
 	GPtrArray *gaps; /* of char *: what could not be told; may be NULL */
 };
 
@@ -29,9 +28,7 @@ struct names_counts {
 gboolean names_write(const struct names_job *job, struct names_counts *counts, GError **error);
 
 /* The same at the end of a capture: into `dir`, with a line on stdout or, where it did not
- * work, on stderr: a capture is good without. `quiet` leaves out the good news. Where the
- * capture says that its timestamps are a generator's, they are told from the counter's by
- * what it noted of both; without such notes there are no times. */
+ * work, on stderr: a capture is good without. `quiet` leaves out the good news. */
 void names_write_to_capture(const struct names_job *job, const char *dir, gboolean quiet);
 
 /* "4 machines, 80 tasks (12 bound to one CPU), 7 vCPUs". Free the result. */

@@ -88,7 +88,7 @@ static int names_run(int argc, char **argv)
 			.run_on = options.run_on,
 			.has_taken = options.taken != NULL,
 			.taken_ticks = (gint64)taken,
-			.timestamp_then_ticks = options.offset_ticks,
+			.offset_ticks = options.offset_ticks,
 		};
 		code = write_names(&options, &job);
 	}
