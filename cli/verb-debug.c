@@ -52,7 +52,7 @@ static int run_debug(int argc, char **argv)
 	struct debug self = { .out = stdout, .notes = stderr };
 	const GOptionEntry entries[] = {
 		{ "target", 't', 0, G_OPTION_ARG_STRING, &target,
-		  "gdb:HOST:PORT, gdb:unix:PATH, core:FILE, ram:FILE+STATE or "
+		  "gdb:HOST:PORT, gdb:unix:PATH, openocd:HOST:PORT, core:FILE, ram:FILE+STATE or "
 		  "coresight:LINK+BOARD",
 		  "TARGET" },
 		{ "system", 's', 0, G_OPTION_ARG_FILENAME, &system_path,

@@ -58,6 +58,7 @@ void target_base_seal(struct target *self);
 struct target *target_ram_open(const char *where, GError **error);
 struct target *target_core_open(const char *where, GError **error);
 struct target *target_gdb_open(const char *where, GError **error);
+struct target *target_openocd_open(const char *where, GError **error);
 
 struct gdb_link;
 

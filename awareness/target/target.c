@@ -74,6 +74,7 @@ struct target *target_open(const char *spec, GError **error)
 		struct target *(*open)(const char *where, GError **error);
 	} kinds[] = {
 		{ "gdb:", target_gdb_open },
+		{ "openocd:", target_openocd_open },
 		{ "core:", target_core_open },
 		{ "ram:", target_ram_open },
 	};
@@ -84,7 +85,7 @@ struct target *target_open(const char *spec, GError **error)
 	}
 	g_set_error(error, TARGET_ERROR, TARGET_ERROR_SPEC,
 	            "cannot open the target '%s': it must be gdb:HOST:PORT, gdb:unix:PATH, "
-	            "core:FILE or ram:FILE+STATE",
+	            "openocd:HOST:PORT, core:FILE or ram:FILE+STATE",
 	            spec);
 	return NULL;
 }

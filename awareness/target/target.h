@@ -108,7 +108,7 @@ struct target_cost {
 
 struct target;
 
-/* Opens what `spec` names: gdb:HOST:PORT, gdb:unix:PATH, core:FILE or
+/* Opens what `spec` names: gdb:HOST:PORT, gdb:unix:PATH, openocd:HOST:PORT, core:FILE or
  * ram:FILE+STATE. Live targets are halted by it. Errors:
  * TARGET_ERROR_SPEC, _OPEN, _LINK. */
 struct target *target_open(const char *spec, GError **error);

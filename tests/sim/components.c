@@ -326,6 +326,14 @@ void sim_cti_input(struct sim_component *cti, guint trigger)
 	}
 }
 
+static void drive_outputs(const struct sim_component *cti, guint32 channels)
+{
+	for (guint output = 0; output < 2; output++) {
+		if ((cti->regs[0xA0 / 4 + output] & channels) != 0)
+			sim_core_trigger(cti->soc, cti->index, output);
+	}
+}
+
 /* A core's CTI drives debug request and restart; the SoC's have nobody here. */
 static gboolean cti_access(struct sim_component *self, gboolean write, guint32 reg, guint32 *value)
 {
@@ -345,9 +353,15 @@ static gboolean cti_access(struct sim_component *self, gboolean write, guint32 r
 	if (!write || reg != 0x01C || (self->regs[0] & 1) == 0)
 		return FALSE;
 	channels = *value;
-	for (guint output = 0; output < 2; output++) {
-		if ((self->regs[0xA0 / 4 + output] & channels) != 0)
-			sim_core_trigger(self->soc, self->index, output);
+	drive_outputs(self, channels);
+	/* What the gate lets out reaches the other cores' CTIs by the channel matrix. */
+	channels &= self->regs[0x140 / 4];
+	for (guint i = 0; i < self->soc->components->len && channels != 0; i++) {
+		const struct sim_component *other = g_ptr_array_index(self->soc->components, i);
+
+		if (other != self && g_str_has_prefix(other->name, "corecti") &&
+		    (other->regs[0] & 1) != 0)
+			drive_outputs(other, channels & other->regs[0x140 / 4]);
 	}
 	return TRUE;
 }

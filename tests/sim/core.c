@@ -78,6 +78,7 @@ static void halt(struct sim_core *core, guint32 status)
 static void restart(struct sim_core *core)
 {
 	core->halted = FALSE;
+	core->restarted = TRUE;
 	core->status = STATUS_RUNNING;
 	core->pc = core->dlr;
 	core->pstate = core->dspsr;
@@ -262,7 +263,10 @@ static gboolean debug_access(struct sim_component *debug, gboolean write, guint3
 		*value = read_scr(debug);
 		return TRUE;
 	case 0x314:
-		*value = debug->regs[reg / 4] | (core->halted ? 1u << 4 : 0);
+		/* EDPRSR: HALTED, and SDR, which a read clears (Arm DDI 0487, H9.2.32). */
+		*value = debug->regs[reg / 4] | (core->halted ? 1u << 4 : 0) |
+		         (core->restarted ? 1u << 11 : 0);
+		core->restarted = FALSE;
 		return TRUE;
 	default:
 		return FALSE;
