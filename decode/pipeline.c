@@ -305,7 +305,9 @@ gboolean decode_capture(const char *capture_path, const char *recording_path,
                         const struct decode_options *options, GError **error)
 {
 	g_autoptr(Snapshot) snapshot = snapshot_open(capture_path, error);
-	struct decode_result result = { .snapshot = snapshot, .system = options->system };
+	struct decode_result result = { .snapshot = snapshot,
+		                        .system = options->system,
+		                        .spans_only = options->spans_only };
 	gboolean done;
 
 	if (snapshot == NULL)

@@ -20,6 +20,9 @@ struct decode_options {
 	gsize block_bytes;                /* of trace read at a time; 0: as suits */
 	decode_progress_fn progress;      /* may be NULL */
 	gpointer progress_data;
+	/* Leaves out what is made of the spans (vCPUs, runs, exits, requests): to measure what
+	 * that costs. */
+	gboolean spans_only;
 };
 
 /* Decodes the capture directory at `capture_path` into the recording at

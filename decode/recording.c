@@ -521,7 +521,7 @@ static gboolean write_guests(const struct decode_result *self, const struct wind
 	task_names_init(&guests.names, self->system, &self->time, window->begin_ns);
 	done = recording_names_write(self->system, &guests.names, writer, error) &&
 	       write_cores(self, window, &guests, writer, error) &&
-	       write_schedule(self, window, &guests, writer, error);
+	       (self->spans_only || write_schedule(self, window, &guests, writer, error));
 	exit_list_deinit(&guests.exits);
 	request_list_deinit(&guests.requests);
 	task_names_deinit(&guests.names);

@@ -25,6 +25,7 @@ struct decode_result {
 	const char *timestamp_hz_source; /* "system-file", "capture" or "assumed" */
 	char *identity;                  /* SHA-256 of the capture */
 	struct hypervisor_image *image;
+	gboolean spans_only; /* no vCPUs, runs, exits, requests */
 };
 
 gboolean decode_result_write(const struct decode_result *self, struct recording_writer *writer,

@@ -262,6 +262,18 @@ CREATE TABLE exit (
 	PRIMARY KEY (core, start_ns, seq)
 ) WITHOUT ROWID;
 
+-- The rows of vcpu_run (lane: vcpu) and exit (lane: core) once more, in the tables' order, as
+-- blobs that a report reads in a twentieth of the time; for a program, read the tables. Form:
+-- schema/packed.h. A kind may be missing: then its rows are in the table only.
+CREATE TABLE packed (
+	kind TEXT NOT NULL,    -- 'vcpu_run' or 'exit'
+	lane INTEGER NOT NULL,
+	blob INTEGER NOT NULL, -- running number
+	rows INTEGER NOT NULL, -- in it
+	data BLOB NOT NULL,
+	PRIMARY KEY (kind, lane, blob)
+) WITHOUT ROWID;
+
 -- Functions of the hypervisor that mean something, where its code was given and some visit went
 -- through them. role:
 --   handler  it says what an exit was for: a hypercall, a device's registers

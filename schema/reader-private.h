@@ -34,6 +34,14 @@ gboolean column_in(sqlite3_stmt *row, int column, gint64 min, gint64 max, gint64
  * statement's next step. */
 gboolean column_text(sqlite3_stmt *row, int column, const char **out);
 
+/* The lane's rows that begin before `to_ns`, from the blobs. *found is FALSE where there are
+ * none: then the rows are in the table only. */
+gboolean reader_packed_runs(recording_reader *self, guint vcpu, gint64 to_ns,
+                            recording_vcpu_run_fn fn, gpointer data, gboolean *found,
+                            GError **error);
+gboolean reader_packed_exits(recording_reader *self, guint core, gint64 to_ns, recording_exit_fn fn,
+                             gpointer data, gboolean *found, GError **error);
+
 /* One pass over a table. `fn` is the caller's callback under a common type; each
  * take_ function knows which one it is. */
 struct visit {

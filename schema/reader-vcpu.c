@@ -78,6 +78,14 @@ gboolean recording_reader_vcpu_runs(recording_reader *self, guint vcpu, gint64 f
 		.n_parameters = 3,
 	};
 
+	gboolean found = FALSE;
+
+	if (from_ns <= 0 && to_ns >= self->window_ns) {
+		if (!reader_packed_runs(self, vcpu, to_ns, fn, data, &found, error))
+			return FALSE;
+		if (found)
+			return TRUE;
+	}
 	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 
@@ -149,6 +157,14 @@ gboolean recording_reader_exits(recording_reader *self, guint core, gint64 from_
 		.n_parameters = 3,
 	};
 
+	gboolean found = FALSE;
+
+	if (from_ns <= 0 && to_ns >= self->window_ns) {
+		if (!reader_packed_exits(self, core, to_ns, fn, data, &found, error))
+			return FALSE;
+		if (found)
+			return TRUE;
+	}
 	return reader_query(self, &query, (void (*)(void))fn, data, error);
 }
 

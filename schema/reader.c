@@ -39,7 +39,8 @@ static const char *const table_names[] = { "meta",
 	                                   "exit",
 	                                   "request",
 	                                   "hypervisor_function",
-	                                   "hypervisor_call" };
+	                                   "hypervisor_call",
+	                                   "packed" };
 
 /* Tables that came later: a recording of before is whole without them. */
 static const char *const later_table_names[] = { "task_name", "owner_name" };

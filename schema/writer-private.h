@@ -6,6 +6,7 @@
 #pragma once
 
 #include "schema/db.h"
+#include "schema/packed.h"
 #include "schema/partial-file.h"
 #include "schema/span-vtab.h"
 #include "schema/writer.h"
@@ -29,10 +30,26 @@ enum statement {
 	STATEMENT_VCPU,
 	STATEMENT_VCPU_RUN,
 	STATEMENT_EXIT,
+	STATEMENT_PACKED,
 	STATEMENT_FUNCTION,
 	STATEMENT_CALL,
 	STATEMENT_REQUEST,
 	STATEMENTS
+};
+
+enum packed_kind {
+	PACKED_RUNS,
+	PACKED_EXITS,
+	PACKED_KINDS
+};
+
+/* The blob of packed rows under way. */
+struct packer {
+	GByteArray *bytes; /* NULL before the first row */
+	struct packed_state state;
+	gint64 lane, last_ns;
+	guint n_rows, n_blobs;
+	gboolean unordered; /* rows came out of order: nothing is packed */
 };
 
 struct recording_writer {
@@ -51,7 +68,16 @@ struct recording_writer {
 	gint64 end_ns;                        /* of the last span of any core */
 	gint64 sequence;                      /* running number of gaps, exceptions, .. */
 	gboolean failed;                      /* half-written: it can only be dropped */
+	struct packer packers[PACKED_KINDS];
 };
+
+/* Packs a row that was written to its table. */
+gboolean writer_pack_run(struct recording_writer *self, const struct row_vcpu_run *row,
+                         GError **error);
+gboolean writer_pack_exit(struct recording_writer *self, const struct row_exit *row,
+                          GError **error);
+gboolean writer_packed_finish(struct recording_writer *self, GError **error);
+void writer_packed_free(struct recording_writer *self);
 
 /* The statement, ready to be bound; NULL with `error` set where the writer cannot write. */
 sqlite3_stmt *writer_statement(struct recording_writer *self, enum statement which, GError **error);

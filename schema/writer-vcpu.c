@@ -63,7 +63,8 @@ gboolean recording_writer_vcpu_run(struct recording_writer *self, const struct r
 	bind_int(statement, 10, (gint64)row->exits);
 	bind_int(statement, 11, row->known);
 	sqlite3_bind_double(statement, 12, row->confidence);
-	return writer_run(self, statement, "write a run of a vCPU", error);
+	return writer_run(self, statement, "write a run of a vCPU", error) &&
+	       writer_pack_run(self, row, error);
 }
 
 /* `after` is the function's index + 1, 0 for none. */
@@ -143,7 +144,8 @@ gboolean recording_writer_exit(struct recording_writer *self, const struct row_e
 	           row->instruction == INSTRUCTION_UNKNOWN ? (gint64)OWNER_NO_VALUE
 	                                                   : (gint64)row->instruction);
 	bind_value(statement, 23, (gint64)row->handler - 1);
-	return writer_run(self, statement, "write an exit", error);
+	return writer_run(self, statement, "write an exit", error) &&
+	       writer_pack_exit(self, row, error);
 }
 
 static gboolean request_check(struct recording_writer *self, const struct row_request *row,

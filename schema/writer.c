@@ -39,6 +39,7 @@ static const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_VCPU_RUN] = "INSERT INTO vcpu_run VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_EXIT] =
 		"INSERT INTO exit VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[STATEMENT_PACKED] = "INSERT INTO packed VALUES (?,?,?,?,?)",
 	[STATEMENT_FUNCTION] = "INSERT INTO hypervisor_function VALUES (?,?,?)",
 	[STATEMENT_CALL] = "INSERT INTO hypervisor_call VALUES (?,?,?,?,?)",
 	[STATEMENT_REQUEST] = "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -111,6 +112,7 @@ void recording_writer_free(struct recording_writer *self)
 	if (self == NULL)
 		return;
 	database_close(self);
+	writer_packed_free(self);
 	partial_file_deinit(&self->file);
 	g_array_unref(self->owners);
 	g_hash_table_unref(self->owner_index);
@@ -545,7 +547,7 @@ static gboolean finish_check(struct recording_writer *self, GError **error)
 gboolean recording_writer_finish(struct recording_writer *self, GError **error)
 {
 	if (!owners_write(self, error) || !owner_names_write(self, error) ||
-	    !finish_check(self, error))
+	    !writer_packed_finish(self, error) || !finish_check(self, error))
 		return FALSE;
 	if (!db_exec(&self->db, "COMMIT", "complete the recording", error)) {
 		self->failed = TRUE;
