@@ -2,6 +2,7 @@
 
 #include "analysis/picture/page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -96,12 +97,19 @@ static void shown_forget(HvsDocument *self)
 	g_clear_pointer(&self->shown, g_array_unref);
 }
 
+static gint first_rank(HvsDocument *self, guint lane)
+{
+	const gint order = lane_set_get(&self->lanes, lane)->order;
+
+	return order != 0 ? order : (gint)lane;
+}
+
 /* One state a lane; those that are there keep theirs. */
 static void states_extend(HvsDocument *self)
 {
 	for (guint i = self->states->len; i < self->lanes.lanes->len; i++) {
 		const struct lane *lane = lane_set_get(&self->lanes, i);
-		struct lane_state state = { .rank = lane->order != 0 ? lane->order : (gint)i };
+		struct lane_state state = { .rank = first_rank(self, i) };
 
 		state.flags[LANE_FOLDED] = lane->folded;
 		g_array_append_val(self->states, state);
@@ -466,6 +474,10 @@ char **hvs_document_lane_changes(HvsDocument *self)
 				                g_strdup_printf("%s%s=%s", now ? "" : "not-",
 				                                flag_names[f], lane->id));
 		}
+		if (state_of(self, i)->rank != first_rank(self, i))
+			g_ptr_array_add(
+				changes,
+				g_strdup_printf("order%d=%s", state_of(self, i)->rank, lane->id));
 	}
 	g_ptr_array_add(changes, NULL);
 	return (char **)g_ptr_array_free(changes, FALSE);
@@ -481,6 +493,13 @@ static void apply_change(HvsDocument *self, const char *change)
 	if (equals == NULL)
 		return;
 	lane = lane_set_find(&self->lanes, equals + 1);
+	if (g_str_has_prefix(change, "order")) {
+		if (lane != LANE_NO_PARENT)
+			state_of(self, lane)->rank = atoi(change + strlen("order"));
+		else if (self->early_changes != NULL)
+			g_ptr_array_insert(self->early_changes, 0, g_strdup(change));
+		return;
+	}
 	for (guint f = 0; f < LANE_FLAGS; f++) {
 		if (strlen(flag_names[f]) != (gsize)(equals - word) ||
 		    strncmp(flag_names[f], word, (gsize)(equals - word)) != 0)

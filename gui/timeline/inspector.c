@@ -1,8 +1,6 @@
-#include "gui/timeline/inspector.h"
+#include "gui/timeline/inspector-private.h"
 
 #include "analysis/picture/page.h"
-#include "gui/timeline/figures-view.h"
-#include "gui/timeline/worker.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -39,34 +37,9 @@ enum {
 	UPDATE_MS = 30
 };
 
-struct _HvsInspector {
-	GtkNotebook parent_instance;
-	HvsDocument *document;
-	HvsView *view;
-	HvsTimeline *timeline;
-	hvs_worker *worker;
-	hvs_worker *tables_worker; /* these may take longer than the sums */
-	gulong document_changed;
-	gulong view_changed;
-	guint update; /* source */
-	struct axis axis;
-	struct view_range asked;
-
-	GtkWidget *instance; /* label */
-	GtkWidget *range;    /* label */
-	GtkListStore *times;
-	GtkListStore *items;
-	GtkWidget *items_note;
-	GtkListStore *bins;
-	GtkWidget *bins_note;
-	GtkWidget *tables[TABLES];
-	GtkWidget *tables_note[TABLES];
-	GArray *places[TABLES]; /* struct table_place, one a row of the figures shown */
-};
-
 G_DEFINE_TYPE(HvsInspector, hvs_inspector, GTK_TYPE_NOTEBOOK)
 
-static guint signal_go;
+guint inspector_signal_go;
 static guint signal_filter;
 
 static struct view_range range_of(HvsInspector *self)
@@ -172,78 +145,6 @@ static void answered(const struct range_answer *answer, const GError *error, gpo
 	}
 }
 
-/* A row of a domain that the filters leave. */
-static gboolean row_passes(const struct figures *figures, guint row, gpointer data)
-{
-	HvsInspector *self = data;
-	const GPtrArray *filters = hvs_document_filters(self->document);
-
-	for (guint f = 0; f < filters->len; f++) {
-		g_auto(GStrv) parts = g_strsplit(filters->pdata[f], " / ", 2);
-
-		for (guint i = 0; i < figures->n_columns; i++) {
-			const char *name = figures->columns[i].name;
-
-			if ((strcmp(name, "domain") == 0 || strcmp(name, "frontend") == 0 ||
-			     strcmp(name, "backend") == 0) &&
-			    g_strcmp0(figures_at(figures, row, i)->text, parts[0]) == 0)
-				return TRUE;
-		}
-	}
-	return filters->len == 0;
-}
-
-static void tables_answered(const struct tables *tables, const GError *error, gpointer data)
-{
-	static const char *const empty[TABLES] = {
-		N_("No vCPU ran here, or the recording does not tell them apart."),
-		N_("No exit began here, or the recording does not tell vCPUs apart."),
-		N_("Nothing here to measure a latency of."),
-		N_("No request of a frontend to its backend began here."),
-	};
-	static const char *const notes[TABLES] = {
-		N_("As 'hvscope report sched'. Click a row for its longest wait."),
-		N_("As 'hvscope report exits': EL2 time. Click a row for the longest."),
-		N_("As 'hvscope report latency'."),
-		N_("As 'hvscope report backend'. Click a row for the request; ] goes along it."),
-	};
-	HvsInspector *self = data;
-
-	if (tables == NULL) {
-		if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-			g_signal_emit_by_name(self->document, "failed", error->message);
-		return;
-	}
-	for (guint i = 0; i < TABLES; i++) {
-		figures_view_fill(self->tables[i], tables->figures[i], &self->axis, row_passes,
-		                  self);
-		gtk_label_set_text(GTK_LABEL(self->tables_note[i]),
-		                   _(figures_rows(tables->figures[i]) > 0 ? notes[i] : empty[i]));
-		g_clear_pointer(&self->places[i], g_array_unref);
-		self->places[i] = g_array_ref(tables->places[i]);
-	}
-}
-
-static void table_chosen(GtkWidget *view, guint row, gpointer data)
-{
-	HvsInspector *self = data;
-
-	for (guint i = 0; i < TABLES; i++) {
-		const struct table_place *place;
-		guint lane;
-
-		if (self->tables[i] != view || self->places[i] == NULL ||
-		    row >= self->places[i]->len)
-			continue;
-		place = &g_array_index(self->places[i], struct table_place, row);
-		if (place->lane == NULL)
-			continue;
-		lane = lane_set_find(hvs_document_source(self->document)->lanes, place->lane);
-		g_signal_emit(self, signal_go, 0, place->start_ns, place->end_ns,
-		              lane == LANE_NO_PARENT ? -1 : (gint)lane);
-	}
-}
-
 static void fill_item(HvsInspector *self, guint track_index, guint index)
 {
 	const struct picture_source *source = hvs_document_source(self->document);
@@ -269,6 +170,39 @@ static void fill_item(HvsInspector *self, guint track_index, guint index)
 		(gint)track_lane_of_item(track, source->lanes, index), -1);
 }
 
+static gboolean is_shown(HvsInspector *self, gint page)
+{
+	return gtk_notebook_get_current_page(GTK_NOTEBOOK(self)) == page;
+}
+
+/* How many items of the track begin in the range, and, while there is room, a row for each
+ * where their page is to be seen. */
+static guint fill_track(HvsInspector *self, guint track_index, struct view_range range,
+                        guint *shown)
+{
+	const struct picture_source *source = hvs_document_source(self->document);
+	const struct track *track = source->tracks->pdata[track_index];
+	const guint8 *filter = hvs_document_filter(self->document);
+	const gboolean rows = is_shown(self, INSPECTOR_EVENTS);
+	const guint past = track_lower(track, range.to_ns);
+	guint count = 0;
+
+	for (guint i = track_lower(track, range.from_ns); i < past; i++) {
+		const guint owner = track_item_at(track, i)->owner;
+
+		if (filter == NULL && (!rows || *shown == ITEMS_SHOWN_MAX))
+			return count + past - i;
+		if (filter != NULL && owner < source->slots->n_owners && !filter[owner])
+			continue;
+		count++;
+		if (rows && *shown < ITEMS_SHOWN_MAX) {
+			fill_item(self, track_index, i);
+			++*shown;
+		}
+	}
+	return count;
+}
+
 /* The first items of the range, and how many there are. */
 static void fill_items(HvsInspector *self, struct view_range range)
 {
@@ -277,33 +211,23 @@ static void fill_items(HvsInspector *self, struct view_range range)
 	GString *note = g_string_new(NULL);
 	guint shown = 0;
 
+	/* Without a view, a thousand rows cost a tenth. */
+	gtk_tree_view_set_model(GTK_TREE_VIEW(self->items_view), NULL);
 	gtk_list_store_clear(self->items);
 	for (guint t = 0; source->tracks != NULL && t < source->tracks->len; t++) {
 		const struct track *track = source->tracks->pdata[t];
-		const guint past = track_lower(track, range.to_ns);
-		guint count = 0;
 
 		/* What a vCPU did is in the schedule. */
 		if (track->kind == TRACK_VCPU || !track_passes(track, source->reader, filter))
 			continue;
 
-		for (guint i = track_lower(track, range.from_ns); i < past; i++) {
-			const guint owner = g_array_index(track->items, struct track_item, i).owner;
-
-			if (filter != NULL && owner < source->slots->n_owners && !filter[owner])
-				continue;
-			count++;
-			if (shown < ITEMS_SHOWN_MAX) {
-				fill_item(self, t, i);
-				shown++;
-			}
-		}
 		g_string_append_printf(note, "%s%s: %u", note->len > 0 ? ", " : "", track->name,
-		                       count);
+		                       fill_track(self, t, range, &shown));
 		if (track->n_left_out > 0)
 			g_string_append_printf(note, _(" (%" G_GUINT64_FORMAT " more not loaded)"),
 			                       track->n_left_out);
 	}
+	gtk_tree_view_set_model(GTK_TREE_VIEW(self->items_view), GTK_TREE_MODEL(self->items));
 	if (shown == ITEMS_SHOWN_MAX)
 		g_string_append_printf(note, _("; the first %u are listed"), shown);
 	gtk_label_set_text(GTK_LABEL(self->items_note), note->str);
@@ -348,9 +272,12 @@ static gboolean update(gpointer data)
 	self->asked = range;
 	say_range(self, range);
 	fill_items(self, range);
-	hvs_worker_ask_tables(self->tables_worker, range.from_ns, range.to_ns, tables_answered,
-	                      self);
-	hvs_worker_ask_range(self->worker, range.from_ns, range.to_ns, hypervisor, answered, self);
+	/* What is not to be seen is worked out when it is. */
+	if (is_shown(self, INSPECTOR_TIME) || is_shown(self, INSPECTOR_DURATIONS))
+		hvs_worker_ask_range(self->worker, range.from_ns, range.to_ns, hypervisor, answered,
+		                     self);
+	else if (!is_shown(self, INSPECTOR_INTERVAL) && !is_shown(self, INSPECTOR_EVENTS))
+		inspector_tables_ask(self, range);
 	return G_SOURCE_REMOVE;
 }
 
@@ -390,8 +317,7 @@ static void forget(HvsInspector *self)
 	self->update = 0;
 	g_clear_pointer(&self->worker, hvs_worker_free);
 	g_clear_pointer(&self->tables_worker, hvs_worker_free);
-	for (guint i = 0; i < TABLES; i++)
-		g_clear_pointer(&self->places[i], g_array_unref);
+	inspector_tables_forget(self);
 	if (self->document != NULL)
 		g_signal_handler_disconnect(self->document, self->document_changed);
 	if (self->view != NULL)
@@ -452,7 +378,7 @@ static void item_activated(GtkTreeView *view, GtkTreePath *path, GtkTreeViewColu
 		return;
 	gtk_tree_model_get(model, &iter, ITEM_START_NS, &start_ns, ITEM_END_NS, &end_ns, ITEM_LANE,
 	                   &lane, -1);
-	g_signal_emit(self, signal_go, 0, start_ns, end_ns, lane);
+	g_signal_emit(self, inspector_signal_go, 0, start_ns, end_ns, lane);
 }
 
 static void add_column(GtkWidget *view, const char *title, gint column, gint sort, gboolean right)
@@ -469,7 +395,7 @@ static void add_column(GtkWidget *view, const char *title, gint column, gint sor
 }
 
 /* A page: what is said above, and a scrolled table. */
-static void add_page(HvsInspector *self, const char *title, GtkWidget *head, GtkWidget *table)
+void inspector_add_page(HvsInspector *self, const char *title, GtkWidget *head, GtkWidget *table)
 {
 	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6);
 	GtkWidget *scrolled = gtk_scrolled_window_new(NULL, NULL);
@@ -505,7 +431,7 @@ static void build_times(HvsInspector *self)
 	gtk_widget_set_tooltip_text(view, _("Double-click a row to see only it"));
 	g_signal_connect(view, "row-activated", G_CALLBACK(time_activated), self);
 	self->range = gtk_label_new(NULL);
-	add_page(self, _("Time"), self->range, view);
+	inspector_add_page(self, _("Time"), self->range, view);
 }
 
 static void build_items(HvsInspector *self)
@@ -515,6 +441,7 @@ static void build_items(HvsInspector *self)
 	self->items = gtk_list_store_new(ITEM_COLUMNS, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING,
 	                                 G_TYPE_STRING, G_TYPE_INT64, G_TYPE_INT64, G_TYPE_INT);
 	view = gtk_tree_view_new_with_model(GTK_TREE_MODEL(self->items));
+	self->items_view = view;
 	add_column(view, _("Time"), ITEM_TIME, ITEM_START_NS, TRUE);
 	add_column(view, _("What"), ITEM_WHAT, ITEM_WHAT, FALSE);
 	add_column(view, _("Of"), ITEM_WHO, ITEM_WHO, FALSE);
@@ -522,20 +449,7 @@ static void build_items(HvsInspector *self)
 	gtk_tree_view_set_activate_on_single_click(GTK_TREE_VIEW(view), TRUE);
 	g_signal_connect(view, "row-activated", G_CALLBACK(item_activated), self);
 	self->items_note = gtk_label_new(NULL);
-	add_page(self, _("Events"), self->items_note, view);
-}
-
-static void build_tables(HvsInspector *self)
-{
-	static const char *const titles[TABLES] = { N_("Schedule"), N_("Exits"), N_("Latency"),
-		                                    N_("Requests") };
-
-	for (guint i = 0; i < TABLES; i++) {
-		self->tables[i] = figures_view_new(table_chosen, self);
-		self->tables_note[i] = gtk_label_new(NULL);
-		add_page(self, _(titles[i]), self->tables_note[i], self->tables[i]);
-		gtk_label_set_selectable(GTK_LABEL(self->tables_note[i]), FALSE);
-	}
+	inspector_add_page(self, _("Events"), self->items_note, view);
 }
 
 static void build_bins(HvsInspector *self)
@@ -550,7 +464,7 @@ static void build_bins(HvsInspector *self)
 	                                            gtk_cell_renderer_progress_new(), "value",
 	                                            BIN_BAR, NULL);
 	self->bins_note = gtk_label_new(NULL);
-	add_page(self, _("Durations"), self->bins_note, view);
+	inspector_add_page(self, _("Durations"), self->bins_note, view);
 }
 
 static void hvs_inspector_dispose(GObject *object)
@@ -567,21 +481,29 @@ static void hvs_inspector_dispose(GObject *object)
 static void hvs_inspector_class_init(HvsInspectorClass *class)
 {
 	G_OBJECT_CLASS(class)->dispose = hvs_inspector_dispose;
-	signal_go = g_signal_new("go", HVS_TYPE_INSPECTOR, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-	                         G_TYPE_NONE, 3, G_TYPE_INT64, G_TYPE_INT64, G_TYPE_INT);
+	inspector_signal_go =
+		g_signal_new("go", HVS_TYPE_INSPECTOR, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+	                     G_TYPE_NONE, 3, G_TYPE_INT64, G_TYPE_INT64, G_TYPE_INT);
 	signal_filter = g_signal_new("filter", HVS_TYPE_INSPECTOR, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
 	                             NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+static void page_switched(HvsInspector *self)
+{
+	if (self->document != NULL)
+		schedule_update(self);
 }
 
 static void hvs_inspector_init(HvsInspector *self)
 {
 	build_times(self);
 	self->instance = gtk_label_new(NULL);
-	add_page(self, _("Interval"), self->instance, NULL);
-	build_tables(self);
+	inspector_add_page(self, _("Interval"), self->instance, NULL);
+	inspector_tables_build(self);
 	build_items(self);
 	build_bins(self);
 	gtk_style_context_add_class(gtk_widget_get_style_context(GTK_WIDGET(self)), "hvs-pages");
+	g_signal_connect_after(self, "switch-page", G_CALLBACK(page_switched), NULL);
 	gtk_notebook_popup_enable(GTK_NOTEBOOK(self));
 	gtk_notebook_set_scrollable(GTK_NOTEBOOK(self), TRUE);
 }

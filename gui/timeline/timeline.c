@@ -75,6 +75,11 @@ static void update_accessible(HvsTimeline *self)
 
 		g_string_append_printf(text, _("Shows %s to %s, %u lanes."), from, to,
 		                       hvs_document_shown_lanes(self->document)->len);
+		if (self->lane < hvs_document_source(self->document)->lanes->lanes->len)
+			g_string_append_printf(
+				text, _(" Lane: %s."),
+				lane_set_get(hvs_document_source(self->document)->lanes, self->lane)
+					->whole);
 		if (selection.to_ns > selection.from_ns) {
 			g_autofree char *length =
 				axis_duration(&self->axis, selection.to_ns - selection.from_ns);
@@ -231,6 +236,7 @@ void hvs_timeline_move_lane(HvsTimeline *self, gint by)
 		return;
 	self->lane = g_array_index(shown, guint, CLAMP(position, 0, (gint)shown->len - 1));
 	scroll_to(self, self->lane);
+	update_accessible(self);
 	gtk_widget_queue_draw(GTK_WIDGET(self));
 }
 

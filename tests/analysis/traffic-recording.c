@@ -256,6 +256,10 @@ void traffic_recording_write(const char *path, const struct traffic_options *opt
 	g_autoptr(recording_writer) writer = recording_writer_new(path, &error);
 
 	g_assert_no_error(error);
+	if (options->n_cores == 0) {
+		g_assert_true(recording_writer_finish(writer, &error));
+		return;
+	}
 	write_names(writer, options);
 	write_core(writer, 0, core_0, G_N_ELEMENTS(core_0));
 	write_core(writer, 1, core_1, G_N_ELEMENTS(core_1));

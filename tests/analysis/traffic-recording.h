@@ -15,7 +15,7 @@ enum {
 };
 
 struct traffic_options {
-	guint n_cores;         /* 2, or more: those beyond are idle */
+	guint n_cores;         /* 2, or more: those beyond are idle; 0: nothing at all */
 	const char *time_base; /* meta's: "timestamps", "cycles", "bytes" */
 	gboolean vcpus;        /* FALSE: no vCPUs, exits and requests */
 };

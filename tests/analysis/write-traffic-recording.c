@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 		.vcpus = argc <= 4,
 	};
 
-	if (argc < 2 || options.n_cores < 2)
+	if (argc < 2 || options.n_cores == 1)
 		return 2;
 	traffic_recording_write(argv[1], &options);
 	return 0;

@@ -194,11 +194,23 @@ def test_gui_bookmarks_stay(directory):
     window.type('look here')
     window.key('Return')
     window.wait(lambda: not window.find('dialog', 'Bookmark'), 'the dialog to close')
-    window.key('ctrl+w')
+    # The first processor goes below the second; a screen reader is told the lane.
+    window.key('Down')
+    window.await_description('Lane: cpu_0.')
+    window.key('alt+Down', 'ctrl+w')
     window.wait(lambda: os.path.exists(recording + '.marks'), 'the side file')
-    with open(recording + '.marks') as file:
-        assert 'look here' in file.read()
     window.close()
+    with open(recording + '.marks') as file:
+        before = file.read()
+    assert 'look here' in before and 'order2=core/0' in before, before
+    # What was read is what is written again.
+    window = session.Window(GUI, recording)
+    window.await_text('Exits: ')
+    window.key('ctrl+w')
+    window.await_object('label', 'Open a recording')
+    window.close()
+    with open(recording + '.marks') as file:
+        assert file.read() == before
 
 
 def test_gui_faults(directory):
