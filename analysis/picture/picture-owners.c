@@ -3,10 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-/* A row that shows an owner's time, and as what. */
+/* A row that shows an owner's time, and as what: its arrays, so that an addition is just
+ * that. There are some hundred thousand in a picture. */
 struct target {
-	struct picture_row *row;
-	guint slot;
+	float *time_ns; /* of its slot in column 0 */
+	guint stride;   /* from one column to the next */
+	guint64 bit;    /* of its slot */
+	guint64 *present;
+	guint32 *count;
+	guint32 *owner; /* NULL: not wanted */
 };
 
 struct picture_targets {
@@ -44,9 +49,16 @@ static void targets_fill(struct composing *c)
 		for (guint i = 0; i < picture->n_rows; i++) {
 			const struct lane *lane =
 				lane_set_get(c->source->lanes, picture->rows[i].lane);
-			const struct target target = { &picture->rows[i],
-				                       slot_of(slots, owner, c->core) -
-				                               picture->rows[i].first_slot };
+			const struct picture_row *row = &picture->rows[i];
+			const guint slot = slot_of(slots, owner, c->core) - row->first_slot;
+			const struct target target = {
+				.time_ns = row->time_ns + slot,
+				.stride = row->n_slots,
+				.bit = (guint64)1 << (slot & 63),
+				.present = row->present,
+				.count = row->count,
+				.owner = row->owner,
+			};
 
 			if (lane->kind == LANE_OWNERS &&
 			    (lane->core == LANE_ALL_CORES || lane->core == c->core) &&
@@ -55,6 +67,20 @@ static void targets_fill(struct composing *c)
 		}
 	}
 	c->targets->first[slots->n_owners] = c->targets->all->len;
+}
+
+static inline void target_add(const struct target *self, guint column, guint owner,
+                              const struct mix_cell *cell)
+{
+	self->time_ns[(gsize)column * self->stride] += cell->time_ns;
+	self->present[column] |= self->bit;
+	self->count[column] += cell->begins;
+	if (self->owner == NULL)
+		return;
+	if (self->owner[column] == PICTURE_OWNER_NONE)
+		self->owner[column] = owner;
+	else if (self->owner[column] != owner)
+		self->owner[column] = PICTURE_OWNER_SEVERAL;
 }
 
 /* The column is complete: its owners' time goes to their rows. */
@@ -67,12 +93,8 @@ static void mix_flush(struct composing *c)
 		const struct mix_cell *cell = &mix->cells[owner];
 
 		for (guint t = c->targets->first[owner]; t < c->targets->first[owner + 1]; t++) {
-			const struct target *target =
-				&g_array_index(c->targets->all, struct target, t);
-
-			target->row->count[mix->column] += cell->begins;
-			picture_cell_add(target->row, mix->column, target->slot, owner,
-			                 cell->time_ns);
+			target_add(&g_array_index(c->targets->all, struct target, t), mix->column,
+			           owner, cell);
 		}
 	}
 	mix->n_touched = 0;

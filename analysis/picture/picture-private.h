@@ -45,6 +45,8 @@ static inline void picture_cell_add(struct picture_row *row, guint column, guint
 {
 	row->time_ns[(gsize)column * row->n_slots + slot] += time_ns;
 	row->present[column] |= (guint64)1 << slot;
+	if (row->owner == NULL)
+		return;
 	if (row->owner[column] == PICTURE_OWNER_NONE)
 		row->owner[column] = owner;
 	else if (row->owner[column] != owner)

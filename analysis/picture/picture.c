@@ -139,7 +139,7 @@ static void rows_prepare(struct picture *self, const struct picture_source *sour
 		row->time_ns = self->buffer->time_ns + time_at;
 		row->present = self->buffer->present + i * width;
 		row->count = self->buffer->count + i * width;
-		row->owner = self->buffer->owner + i * width;
+		row->owner = self->without_owners ? NULL : self->buffer->owner + i * width;
 		time_at += width * row->n_slots;
 	}
 }

@@ -46,7 +46,8 @@ struct picture_row {
 	                        * the longest duration, not a sum */
 	guint64 *present;      /* bit of each slot that was there, if only for a moment */
 	guint32 *count;        /* spans or items that begin in the column */
-	guint32 *owner;        /* whose whole column it is, or PICTURE_OWNER_* */
+	guint32 *owner;        /* whose whole column it is, or PICTURE_OWNER_*; NULL in a
+	                        * picture without_owners */
 	guint32 largest_count; /* of all columns */
 };
 
@@ -63,9 +64,10 @@ struct picture {
 	guint n_rows;
 	struct picture_row *rows;
 	guint rows_allocated;
-	gboolean complete;    /* FALSE: tiles are missing, coarser ones stand in */
-	gboolean filtered;    /* only owners of `filter` are drawn */
-	const guint8 *filter; /* one a owner, not owned */
+	gboolean complete;       /* FALSE: tiles are missing, coarser ones stand in */
+	gboolean filtered;       /* only owners of `filter` are drawn */
+	const guint8 *filter;    /* one a owner, not owned */
+	gboolean without_owners; /* set by whom it serves: nobody will ask for row.owner */
 	struct picture_buffer *buffer;
 };
 

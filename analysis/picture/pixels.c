@@ -121,6 +121,15 @@ static inline gboolean has_more(const struct picture_row *row, guint x)
 	return row->count[x] > 1 && x % 2 == 0;
 }
 
+/* A copy of known length needs no call. */
+static inline void line_write(guint32 *to, const guint32 *line, guint n)
+{
+	if (n == BLOCK_PX)
+		memcpy(to, line, BLOCK_PX * sizeof *line);
+	else
+		memcpy(to, line, n * sizeof *line);
+}
+
 /* Most rows are of one slot: its bars. As picture_column_heights() has them, for a whole
  * block at once, in loops of a fixed length, which compilers turn into vectors. */
 static void draw_bars(const struct painting *painting, const struct place *place,
@@ -149,8 +158,8 @@ static void draw_bars(const struct painting *painting, const struct place *place
 
 			for (guint i = 0; i < BLOCK_PX; i++)
 				line[i] = at >= tops[i] ? painting->rgb[0] : painting->empty;
-			memcpy(&place->pixels->data[(gsize)y * place->pixels->stride + first], line,
-			       n * sizeof *line);
+			line_write(&place->pixels->data[(gsize)y * place->pixels->stride + first],
+			           line, n);
 		}
 		if (place->bottom != place->y + (gint)painting->height)
 			continue;
@@ -184,9 +193,9 @@ static void draw_columns(const struct painting *painting, const struct place *pl
 		if (x % BLOCK_PX != BLOCK_PX - 1 && x + 1 < place->width)
 			continue;
 		for (gint y = place->top; y < place->bottom; y++)
-			memcpy(&place->pixels
-			                ->data[(gsize)y * place->pixels->stride + x - x % BLOCK_PX],
-			       block[y - place->y], (x % BLOCK_PX + 1) * sizeof **block);
+			line_write(&place->pixels->data[(gsize)y * place->pixels->stride + x -
+			                                x % BLOCK_PX],
+			           block[y - place->y], x % BLOCK_PX + 1);
 	}
 }
 

@@ -191,6 +191,7 @@ static void hvs_overview_class_init(HvsOverviewClass *class)
 static void hvs_overview_init(HvsOverview *self)
 {
 	self->picture = picture_new();
+	self->picture->without_owners = TRUE;
 	gtk_widget_set_size_request(GTK_WIDGET(self), -1, HEIGHT_PX);
 	gtk_widget_add_events(GTK_WIDGET(self), GDK_BUTTON_PRESS_MASK | GDK_BUTTON_RELEASE_MASK |
 	                                                GDK_POINTER_MOTION_MASK);

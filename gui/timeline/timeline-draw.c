@@ -395,9 +395,14 @@ gboolean timeline_draw(GtkWidget *widget, cairo_t *cr)
 	struct canvas canvas;
 
 	set_rgba(cr, theme->paper, 1);
-	cairo_paint(cr);
-	if (self->document == NULL)
+	if (self->document == NULL) {
+		cairo_paint(cr);
 		return TRUE;
+	}
+	/* The lanes' picture covers the rest. */
+	cairo_rectangle(cr, 0, 0, LABEL_PX + (double)timeline_chart_width(self), RULER_PX);
+	cairo_rectangle(cr, 0, RULER_PX, LABEL_PX, timeline_chart_height(self));
+	cairo_fill(cr);
 	if (self->dirty || self->surface == NULL)
 		render(self);
 	cairo_set_source_surface(cr, self->surface, LABEL_PX, RULER_PX);

@@ -549,6 +549,7 @@ static void hvs_timeline_init(HvsTimeline *self)
 	GtkGesture *pinch = gtk_gesture_zoom_new(widget);
 
 	self->picture = picture_new();
+	self->picture->without_owners = TRUE;
 	self->pointer_x = -1;
 	self->dirty = TRUE;
 	self->adjustment = g_object_ref_sink(gtk_adjustment_new(0, 0, 1, LANE_STEP_PX, 1, 1));

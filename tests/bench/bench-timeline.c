@@ -157,9 +157,14 @@ static void draw(struct screen *self, gint64 from_ns, gint64 to_ns)
 	cairo_surface_mark_dirty(self->image);
 	cr = cairo_create(self->window);
 	cairo_set_source_rgb(cr, 1, 1, 1);
-	cairo_paint(cr);
+	cairo_rectangle(cr, 0, 0, LABEL_PX + WIDTH, RULER_PX);
+	cairo_rectangle(cr, 0, 0, LABEL_PX, RULER_PX + HEIGHT);
+	cairo_fill(cr);
+	cairo_rectangle(cr, LABEL_PX, RULER_PX, WIDTH, HEIGHT);
+	cairo_clip(cr);
 	cairo_set_source_surface(cr, self->image, LABEL_PX, RULER_PX);
 	cairo_paint(cr);
+	cairo_reset_clip(cr);
 	cairo_set_source_rgb(cr, 0, 0, 0);
 	draw_texts(self, cr, from_ns, to_ns);
 	cairo_destroy(cr);
@@ -259,6 +264,7 @@ static void screen_open(struct screen *self, const char *path)
 	for (guint i = 0; i < self->n_shown; i++)
 		self->shown[i] = i;
 	self->picture = picture_new();
+	self->picture->without_owners = TRUE;
 	axis_init(&self->axis, self->reader);
 	self->image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
 	self->window =
