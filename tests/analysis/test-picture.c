@@ -294,6 +294,51 @@ static void test_heights(struct fixture *self, gconstpointer data)
 	}
 }
 
+/* Each column of pixels is what its heights say, in rows of one slot and of many. */
+static void test_pixels(struct fixture *self, gconstpointer data)
+{
+	enum {
+		HEIGHT = 22
+	};
+	const struct theme *theme = theme_get(THEME_LIGHT);
+	g_autofree guint32 *image = g_new0(guint32, WIDTH * HEIGHT);
+	const struct pixels pixels = { image, WIDTH, WIDTH, HEIGHT };
+	const struct picture_view view = { 0, self->window_ns / 7, WIDTH };
+	guint one_slot = 0;
+
+	(void)data;
+	for (guint lane = 0; lane < self->lanes.lanes->len; lane++) {
+		const guint capacity = lane_set_get(&self->lanes, lane)->capacity;
+		const struct picture_row *row;
+
+		picture_compose(self->picture, &self->source, &view, &lane, 1, NULL);
+		row = &self->picture->rows[0];
+		if (row->slots == NULL)
+			continue;
+		one_slot += row->n_slots == 1;
+		pixels_draw_row(&pixels, self->picture, row, capacity, theme, 0, HEIGHT);
+		for (guint x = 0; x < WIDTH; x++) {
+			guint16 heights[SLOTS_MAX];
+			gint y = HEIGHT;
+
+			picture_column_heights(self->picture, row, capacity, x, HEIGHT, heights);
+			for (guint s = 0; s < row->n_slots; s++) {
+				for (guint i = 0; i < heights[s]; i++) {
+					const guint32 pixel = image[--y * WIDTH + (gint)x];
+
+					g_assert_true(pixel == (0xff000000u | row->slots[s].rgb) ||
+					              row->slots[s].look == SLOT_HATCHED ||
+					              y == HEIGHT - 1);
+				}
+			}
+			for (; y > 0; y--)
+				g_assert_cmphex(image[(y - 1) * WIDTH + (gint)x], ==,
+				                0xff000000u | theme->lane);
+		}
+	}
+	g_assert_cmpuint(one_slot, >, 0);
+}
+
 /* Workers bring the same picture as reading on the spot. */
 static void test_workers(struct fixture *self, gconstpointer data)
 {
@@ -407,6 +452,8 @@ int main(int argc, char **argv)
 	g_test_add("/analysis/picture/range", struct fixture, NULL, fixture_up, test_range,
 	           fixture_down);
 	g_test_add("/analysis/picture/heights", struct fixture, NULL, fixture_up, test_heights,
+	           fixture_down);
+	g_test_add("/analysis/picture/pixels", struct fixture, NULL, fixture_up, test_pixels,
 	           fixture_down);
 	g_test_add("/analysis/picture/workers", struct fixture, NULL, fixture_up, test_workers,
 	           fixture_down);
