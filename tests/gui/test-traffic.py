@@ -127,7 +127,9 @@ def test_gui_follow_a_request(directory):
     window.key('comma')
     window.await_description('Request: 0 ')
     # A row of the table goes to its request, and the table stays.
-    window.key('alt+6', 'Home', 'Down', 'Down', 'Return')
+    window.key('alt+6')
+    window.wait(lambda: len(window.rows('Requests')) == 25, 'all requests')
+    window.key('Home', 'Down', 'Down', 'Return')
     window.await_description('Request: 2 ')
     assert len(window.rows('Requests')) == 25
     window.close()
