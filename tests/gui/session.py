@@ -4,6 +4,7 @@ Keys and pointer go through the X server (xdotool); what is shown is read over
 AT-SPI, as a screen reader reads it. Must run inside dbus-run-session: enter()
 sees to that.
 """
+import functools
 import os
 import shutil
 import subprocess
@@ -11,6 +12,11 @@ import sys
 import tempfile
 import time
 import traceback
+
+try:
+    from gi.repository import GLib
+except ImportError:  # enter() says so
+    GLib = None
 
 PATIENCE_S = 40
 
@@ -59,6 +65,21 @@ def enter():
 def xdotool(*arguments):
     return subprocess.run(['xdotool'] + [str(a) for a in arguments], check=True,
                           capture_output=True, text=True).stdout.strip()
+
+
+def steady(method):
+    """Looked at while it changes, an object may go away: then it is looked at again."""
+    @functools.wraps(method)
+    def looked(self, *arguments):
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return method(self, *arguments)
+            except GLib.GError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
+    return looked
 
 
 class Window:
@@ -117,6 +138,7 @@ class Window:
             if child:
                 yield from self.objects(child)
 
+    @steady
     def find(self, role, name=''):
         """The first showing object of that role whose name holds `name`."""
         for thing in self.objects():
@@ -128,9 +150,11 @@ class Window:
     def await_object(self, role, name=''):
         return self.wait(lambda: self.find(role, name), '%s "%s"' % (role, name))
 
+    @steady
     def chart(self):
         return self.await_object('chart', 'Timeline of')
 
+    @steady
     def description(self):
         return self.chart().description
 
@@ -138,6 +162,7 @@ class Window:
         return self.wait(lambda: text in self.description() and self.description(),
                          'the chart to say "%s"' % text)
 
+    @steady
     def texts(self):
         """Everything that labels and cells say, as one text."""
         lines = []
@@ -146,6 +171,7 @@ class Window:
                 lines.append(thing.name or '')
         return '\n'.join(lines)
 
+    @steady
     def rows(self, name):
         """The showing table of that name, as lists of texts; its columns' titles first."""
         table = self.await_object('table', name).queryTable()
@@ -153,6 +179,7 @@ class Window:
         return [titles] + [[table.getAccessibleAt(r, c).name for c in range(table.nColumns)]
                            for r in range(table.nRows)]
 
+    @steady
     def charts(self):
         """All charts that are recordings, from above."""
         return [t for t in self.objects() if t.getRoleName() == 'chart' and
@@ -168,6 +195,7 @@ class Window:
     def type(self, text):
         xdotool('type', '--delay', 5, text)
 
+    @steady
     def place(self):
         """Left, top, width and height of the timeline on the screen."""
         extents = self.chart().queryComponent().getExtents(self.atspi.DESKTOP_COORDS)
