@@ -272,6 +272,29 @@ static void walk_kernel_then_user(struct chain *chain, struct machine *machine,
 		walk_user(chain, machine, task, user, BACKTRACE_USER);
 }
 
+/* In the first instructions of the kernel's entry, and the last of its exit, x29 is still or
+ * again the user's: the chain goes on with what the exception saved. */
+static void cross_entry(struct chain *chain, struct machine *machine, const struct task *task,
+                        const struct register_set *core)
+{
+	uint64_t spsr, elr, sp, fp;
+	struct register_set user;
+
+	if (chain->end != UNWIND_END_STACK || task == NULL || task->is_kernel ||
+	    !register_set_get(core, "SPSR_EL1", &spsr) || (spsr & 0xf) != 0 ||
+	    !register_set_get(core, "ELR_EL1", &elr) || !register_set_get(core, "SP_EL0", &sp) ||
+	    !register_set_get(core, "x29", &fp) || chain->last.x[CFI_FP] != fp ||
+	    linux_is_kernel_va((struct va) { fp }) || linux_is_kernel_va((struct va) { sp }) ||
+	    linux_is_kernel_va((struct va) { elr }))
+		return;
+	register_set_init(&user);
+	register_set_put(&user, "pc", elr, REGISTER_SOURCE_CORE, FALSE);
+	register_set_put(&user, "sp", sp, REGISTER_SOURCE_CORE, FALSE);
+	register_set_put(&user, "x29", fp, REGISTER_SOURCE_CORE, FALSE);
+	walk_user(chain, machine, task, &user, BACKTRACE_USER);
+	register_set_deinit(&user);
+}
+
 /* The guest's side of a vCPU, by the level that it stands in. */
 static void walk_guest(struct chain *chain, struct machine *machine, const struct vcpu *vcpu,
                        enum backtrace_border border)
@@ -295,6 +318,7 @@ static void walk_guest(struct chain *chain, struct machine *machine, const struc
 		machine->os->saved_registers(machine->os, machine, task, &ignored, &user, NULL);
 	if (machine->has_program) {
 		walk_kernel_then_user(chain, machine, task, &vcpu->registers, &user, border);
+		cross_entry(chain, machine, task, &vcpu->registers);
 	} else {
 		struct va low, high;
 

@@ -95,34 +95,49 @@ gboolean linux_stack(struct guest_os *os, struct machine *machine, const struct 
 	return TRUE;
 }
 
-/* SP_EL0 holds the task only between the kernel's entry and its exit; __entry_task,
- * per CPU through TPIDR_EL1, holds it always (arch/arm64/kernel/process.c). Where
- * kallsyms leaves that variable out, SP_EL0 has to do. */
+/* Whether `sp` is in the stack of the task at `va`. */
+static gboolean stack_holds(struct linux_os *self, struct machine *machine, uint64_t va,
+                            uint64_t sp)
+{
+	uint64_t stack;
+
+	return self->stack_bytes != 0 &&
+	       space_read_uint(machine->kernel,
+	                       layout_member(&self->task, (struct va) { va }, LINUX_TASK_STACK), 8,
+	                       &stack, NULL) &&
+	       sp >= stack && sp - stack < self->stack_bytes;
+}
+
+/* SP_EL0 holds the task only between the kernel's entry and its exit, where it has another
+ * address of the kernel than a user's; __entry_task, per CPU through TPIDR_EL1, holds it
+ * always (arch/arm64/kernel/process.c), but is already the next task's while __switch_to()
+ * works. Where kallsyms leaves that variable out, SP_EL0 has to do. */
 gboolean linux_current(struct guest_os *os, struct machine *machine, const struct vcpu *vcpu,
                        struct va *task, GError **error)
 {
-	struct va entry_task;
-	uint64_t offset, value, cpsr, sp_el0;
+	struct linux_os *self = (struct linux_os *)os;
+	struct va variable;
+	uint64_t offset, entry = 0, cpsr, sp_el0 = 0, sp;
+	gboolean has_entry, has_sp_el0;
 
-	(void)os;
-	if (program_address(&machine->program, "__entry_task", &entry_task, NULL) &&
-	    register_set_get(&vcpu->registers, "TPIDR_EL1", &offset)) {
-		entry_task.value += offset;
-		if (!space_read_uint(machine->kernel, entry_task, 8, &value, error))
-			return FALSE;
-		task->value = value;
-		return TRUE;
+	has_entry = program_address(&machine->program, "__entry_task", &variable, NULL) &&
+	            register_set_get(&vcpu->registers, "TPIDR_EL1", &offset) &&
+	            space_read_uint(machine->kernel, (struct va) { variable.value + offset }, 8,
+	                            &entry, NULL);
+	has_sp_el0 = register_set_get(&vcpu->registers, "cpsr", &cpsr) && (cpsr >> 2 & 3) == 1 &&
+	             register_set_get(&vcpu->registers, "SP_EL0", &sp_el0) &&
+	             linux_is_kernel_va((struct va) { sp_el0 });
+	if (!has_entry && !has_sp_el0) {
+		g_set_error(error, OS_ERROR, OS_ERROR_NOT_FOUND,
+		            "which task vCPU %u runs is not known: the symbols lack __entry_task, "
+		            "or it cannot be read, and it is in user code",
+		            vcpu->id);
+		return FALSE;
 	}
-	if (register_set_get(&vcpu->registers, "cpsr", &cpsr) && (cpsr >> 2 & 3) == 1 &&
-	    register_set_get(&vcpu->registers, "SP_EL0", &sp_el0) &&
-	    linux_is_kernel_va((struct va) { sp_el0 })) {
-		task->value = sp_el0;
-		return TRUE;
-	}
-	g_set_error(
-		error, OS_ERROR, OS_ERROR_NOT_FOUND,
-		"which task vCPU %u runs is not known: the symbols lack __entry_task and it is in "
-		"user code",
-		vcpu->id);
-	return FALSE;
+	task->value = has_sp_el0 ? sp_el0 : entry;
+	/* Within a switch the stack decides. */
+	if (has_entry && has_sp_el0 && entry != sp_el0 &&
+	    register_set_get(&vcpu->registers, "sp", &sp) && stack_holds(self, machine, entry, sp))
+		task->value = entry;
+	return TRUE;
 }

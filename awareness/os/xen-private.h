@@ -44,6 +44,9 @@ struct xen_core {
 	/* The guest's registers are still in the core, or on their way to the frame:
 	 * it stands in the exception vectors. */
 	gboolean entering;
+	/* Xen is changing vCPUs on it: what the core holds is partly the last one's, and
+	 * all of curr_vcpu is still where it was saved. */
+	gboolean switching;
 };
 
 struct xen {

@@ -160,6 +160,14 @@ static const struct xen_core *find_core(const struct xen *self, struct vcpu *vcp
 	return NULL;
 }
 
+/* The vCPU that a core is leaving: Xen counts it as running until all is saved. */
+static gboolean is_being_saved(const struct xen *self, const uint64_t *fields)
+{
+	uint64_t cpu = fields[VCPU_PROCESSOR];
+
+	return fields[VCPU_IS_RUNNING] != 0 && cpu < self->n_cores && self->cores[cpu].switching;
+}
+
 void xen_read_vcpu_registers(struct xen *self, struct machine *machine, struct vcpu *vcpu,
                              const uint64_t *fields)
 {
@@ -167,11 +175,14 @@ void xen_read_vcpu_registers(struct xen *self, struct machine *machine, struct v
 	struct va cpu_info = { fields[VCPU_CPU_INFO] };
 	/* curr_vcpu moves before the registers do: until VTTBR_EL2 has followed, the
 	 * core holds the EL1 registers of the vCPU that it leaves. */
-	gboolean loaded = core != NULL && core->vttbr == machine->vttbr;
+	gboolean switching = core != NULL && core->switching;
+	gboolean loaded = core != NULL && core->vttbr == machine->vttbr && !switching;
+	gboolean doubtful = (core != NULL && !loaded && !switching) ||
+	                    (core == NULL && is_being_saved(self, fields));
 
-	put_saved(self, machine, vcpu, core != NULL && !loaded);
+	put_saved(self, machine, vcpu, doubtful);
 	if (core == NULL || (core->el >= 2 && !core->entering) || !loaded)
-		put_frame(self, machine, vcpu, cpu_info, core != NULL && !loaded);
+		put_frame(self, machine, vcpu, cpu_info, core != NULL && !loaded && !switching);
 	else
 		put_core_general(self, vcpu, core->el >= 2);
 	if (loaded)

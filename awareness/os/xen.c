@@ -30,6 +30,11 @@ static const struct field vcpu_fields[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(vcpu_fields) == VCPU_FIELDS);
 
+enum switch_limits {
+	/* Of the stack above SP: schedule_tail()'s callees are shallow. */
+	SWITCH_STACK_WORDS = 128,
+};
+
 static gboolean resolve_layouts(struct xen *self, GError **error)
 {
 	const struct program *p = &self->program;
@@ -87,6 +92,45 @@ static gboolean is_entering(const struct xen *self, uint64_t pc)
 	return symbol != NULL && strcmp(symbol->name, "hyp_traps_vector") == 0;
 }
 
+static gboolean is_in(const struct xen *self, uint64_t pc, const char *function)
+{
+	uint64_t offset_bytes;
+	const struct symbol *symbol =
+		symbols_by_address(self->program.symbols, pc - self->program.slide, &offset_bytes);
+
+	return symbol != NULL && strcmp(symbol->name, function) == 0;
+}
+
+/* Between set_current() and the end of schedule_tail() (arch/arm/domain.c) curr_vcpu and
+ * the core are of two vCPUs, even where both have one VTTBR: on the stack of another vCPU
+ * than curr_vcpu, or on its own below schedule_tail(). */
+static gboolean is_switching(const struct xen *self, struct va curr_vcpu,
+                             const struct register_set *set)
+{
+	uint64_t fields[LAYOUT_FIELDS_MAX], words[SWITCH_STACK_WORDS], pc = 0, lr = 0, sp = 0;
+	struct va low, high;
+	gsize n_bytes;
+	size_t n_read = 0;
+
+	register_set_get(set, "pc", &pc);
+	register_set_get(set, "x30", &lr);
+	if (!register_set_get(set, "sp", &sp) ||
+	    !xen_stack((struct xen *)(gpointer)self, (struct va) { sp }, &low, &high) ||
+	    !layout_read(&self->vcpu, self->program.space, curr_vcpu, fields, NULL))
+		return FALSE;
+	if (fields[VCPU_STACK] != low.value)
+		return TRUE;
+	if (is_in(self, pc, "schedule_tail") || is_in(self, lr, "schedule_tail"))
+		return TRUE;
+	n_bytes = MIN(sizeof(words), high.value - sp) & ~(gsize)7;
+	space_read(self->program.space, (struct va) { sp }, words, n_bytes, &n_read, NULL);
+	for (size_t i = 0; i < n_read / 8; i++) {
+		if (is_in(self, GUINT64_FROM_LE(words[i]), "schedule_tail"))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static void read_core(struct xen *self, struct machine *machine, unsigned cpu)
 {
 	struct xen_core *core = &self->cores[cpu];
@@ -110,6 +154,8 @@ static void read_core(struct xen *self, struct machine *machine, unsigned cpu)
 		return;
 	}
 	core->curr_vcpu.value = current;
+	core->switching =
+		core->el == 2 && !core->entering && is_switching(self, core->curr_vcpu, set);
 }
 
 static gboolean make_space(struct machine *machine, struct pagecache *cache, GError **error)

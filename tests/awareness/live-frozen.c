@@ -1,7 +1,8 @@
 /* The lab's machine, frozen into a core and looked at again with no symbols of its
  * guests: kernels, names and types come out of the memory itself, and the list must be
  * the same, tasks, markers, counters and all. */
-#include "awareness/symbols/symbol-cache.h"
+#include "awareness/symbols/dwarf.h"
+#include "awareness/symbols/elf-file.h"
 #include "awareness/target/core-file.h"
 #include "tests/awareness/live-lab.h"
 
@@ -74,6 +75,84 @@ static struct system_file *write_system_file(const struct live_lab *lab)
 	return file;
 }
 
+static char *run(const char *const *argv, const char *home)
+{
+	g_autoptr(GSubprocessLauncher) launcher =
+		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
+	g_autoptr(GSubprocess) process = NULL;
+	g_autoptr(GError) error = NULL;
+	char *out = NULL;
+
+	/* Neither profiles nor remembered layouts of the user's own. */
+	g_subprocess_launcher_setenv(launcher, "XDG_DATA_HOME", home, TRUE);
+	g_subprocess_launcher_setenv(launcher, "XDG_CACHE_HOME", home, TRUE);
+	process = g_subprocess_launcher_spawnv(launcher, argv, &error);
+	g_assert_no_error(error);
+	g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &out, NULL, &error));
+	g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
+	return out;
+}
+
+static char *list_tasks(const struct live_lab *lab, const char *core, const char *xen,
+                        const char *home)
+{
+	g_autofree char *program =
+		g_build_filename(g_getenv("HVSCOPE_BUILD_ROOT"), "hvscope", NULL);
+	g_autofree char *ini = g_build_filename(lab->dir, "system.ini", NULL);
+	g_autofree char *other = g_build_filename(lab->dir, "profile.ini", NULL);
+	g_autofree char *text = NULL;
+	g_auto(GStrv) parts = NULL;
+	g_autofree char *line = g_strconcat("symbols=", xen, NULL);
+	g_autofree char *changed = NULL;
+
+	g_assert_true(g_file_get_contents(ini, &text, NULL, NULL));
+	parts = g_strsplit(text, "symbols=symbols/xen-syms", 2);
+	g_assert_cmpuint(g_strv_length(parts), ==, 2);
+	changed = g_strjoinv(line, parts);
+	g_assert_true(g_file_set_contents(other, changed, -1, NULL));
+	return run((const char *const[]) { program, "debug", "--target", core, "--system", other,
+	                                   "--json", "tasks", NULL },
+	           home);
+}
+
+/* A release build has symbols and no types: those come from a profile, made once from a
+ * debug build, and the list is the same. */
+static void compare_with_profile(const struct live_lab *lab, const char *core)
+{
+	const char *cache = g_getenv("HVSCOPE_LAB_CACHE");
+	g_autofree char *fallback =
+		g_build_filename(g_getenv("HVSCOPE_SOURCE_ROOT"), "build", "lab", NULL);
+	g_autofree char *objcopy = g_build_filename(cache != NULL ? cache : fallback, "bin",
+	                                            "aarch64-linux-gnu-objcopy", NULL);
+	g_autofree char *program =
+		g_build_filename(g_getenv("HVSCOPE_BUILD_ROOT"), "hvscope", NULL);
+	g_autofree char *xen = g_build_filename(lab->dir, "symbols", "xen-syms", NULL);
+	g_autofree char *stripped = g_build_filename(lab->dir, "xen-release", NULL);
+	g_autofree char *home = g_build_filename(lab->dir, "home", NULL);
+	g_autofree char *elsewhere = g_build_filename(lab->dir, "elsewhere", NULL);
+	g_autofree char *folder = g_build_filename(home, "hvscope", "profiles", NULL);
+	g_autofree char *profile = g_build_filename(folder, "xen.profile", NULL);
+	g_autofree char *ignored1 = NULL, *ignored2 = NULL, *with_types = NULL,
+			*with_profile = NULL;
+	struct elf_file *elf;
+
+	g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
+	ignored1 =
+		run((const char *const[]) { objcopy, "--strip-debug", xen, stripped, NULL }, home);
+	elf = elf_file_open(stripped, NULL);
+	g_assert_nonnull(elf);
+	g_assert_false(dwarf_is_present(elf));
+	elf_file_unref(elf);
+	ignored2 = run((const char *const[]) { program, "profile", "make", xen, "-o", profile,
+	                                       "--fits", stripped, NULL },
+	               home);
+	with_profile = list_tasks(lab, core, stripped, home);
+	/* Types are remembered by build id: not for this one. */
+	with_types = list_tasks(lab, core, xen, elsewhere);
+	g_assert_cmpuint(strlen(with_types), >, 1000);
+	g_assert_cmpstr(with_profile, ==, with_types);
+}
+
 void live_frozen_compare(struct live_lab *lab, const char *const guests[], uint64_t ram_base)
 {
 	static const char *const bare_names[GUESTS] = { "dom0", "dom1", "dom2" };
@@ -115,6 +194,7 @@ void live_frozen_compare(struct live_lab *lab, const char *const guests[], uint6
 		g_assert_cmpstr(found, ==, expected);
 		g_test_message("%s: %u tasks' memory compared", guests[i], n_markers);
 	}
+	compare_with_profile(lab, spec);
 	system_free(system);
 	target_free(target);
 	system_file_free(file);

@@ -1,5 +1,8 @@
 #include "tests/awareness/live-lab.h"
 
+#include "awareness/symbols/dwarf.h"
+#include "awareness/symbols/elf-file.h"
+
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,8 @@ gboolean live_lab_init(struct live_lab *self, const char *scenario, char **skip)
 	g_autofree char *spec = NULL;
 	g_autofree char *system_path = NULL;
 	g_autofree char *line = NULL;
+	g_autofree char *xen = NULL;
+	struct elf_file *elf;
 	g_autoptr(GDataInputStream) output = NULL;
 	g_autoptr(GError) error = NULL;
 
@@ -36,6 +41,14 @@ gboolean live_lab_init(struct live_lab *self, const char *scenario, char **skip)
 		*skip = g_strdup("the lab cannot run here; its own words are above");
 		return FALSE;
 	}
+	xen = g_build_filename(self->dir, "symbols", "xen-syms", NULL);
+	elf = elf_file_open(xen, NULL);
+	if (elf == NULL || !dwarf_is_present(elf)) {
+		elf_file_unref(elf);
+		*skip = g_strdup("the lab's Xen is a binary without types");
+		return FALSE;
+	}
+	elf_file_unref(elf);
 	system_path = g_build_filename(self->dir, "system.ini", NULL);
 	self->file = system_file_load(system_path, &error);
 	g_assert_no_error(error);

@@ -127,6 +127,15 @@ static void look_at_guest(struct halts *halts, unsigned domain)
 		if (is_worker(domain, task))
 			check_marker(halts, machine, task);
 	}
+	/* Also while Xen changes from one vCPU of a guest to another. */
+	if (machine->vcpus->len == 2) {
+		const struct task *first = system_current_task(
+			lab.system, machine, g_ptr_array_index(machine->vcpus, 0));
+		const struct task *second = system_current_task(
+			lab.system, machine, g_ptr_array_index(machine->vcpus, 1));
+
+		g_assert_true(first == NULL || first != second);
+	}
 	g_ptr_array_add(halts->looks[domain], look);
 }
 
