@@ -138,7 +138,6 @@ static gboolean parse_value(const char *text, struct target_register *out)
 
 		out->high = g_ascii_strtoull(high, NULL, 16);
 		text += n - 16;
-		n = 16;
 	}
 	out->low = g_ascii_strtoull(text, NULL, 16);
 	return TRUE;

@@ -132,20 +132,18 @@ static void compare_with_profile(const struct live_lab *lab, const char *core)
 	g_autofree char *elsewhere = g_build_filename(lab->dir, "elsewhere", NULL);
 	g_autofree char *folder = g_build_filename(home, "hvscope", "profiles", NULL);
 	g_autofree char *profile = g_build_filename(folder, "xen.profile", NULL);
-	g_autofree char *ignored1 = NULL, *ignored2 = NULL, *with_types = NULL,
-			*with_profile = NULL;
+	g_autofree char *with_types = NULL, *with_profile = NULL;
 	struct elf_file *elf;
 
 	g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
-	ignored1 =
-		run((const char *const[]) { objcopy, "--strip-debug", xen, stripped, NULL }, home);
+	g_free(run((const char *const[]) { objcopy, "--strip-debug", xen, stripped, NULL }, home));
 	elf = elf_file_open(stripped, NULL);
 	g_assert_nonnull(elf);
 	g_assert_false(dwarf_is_present(elf));
 	elf_file_unref(elf);
-	ignored2 = run((const char *const[]) { program, "profile", "make", xen, "-o", profile,
-	                                       "--fits", stripped, NULL },
-	               home);
+	g_free(run((const char *const[]) { program, "profile", "make", xen, "-o", profile, "--fits",
+	                                   stripped, NULL },
+	           home));
 	with_profile = list_tasks(lab, core, stripped, home);
 	/* Types are remembered by build id: not for this one. */
 	with_types = list_tasks(lab, core, xen, elsewhere);

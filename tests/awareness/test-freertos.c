@@ -212,7 +212,6 @@ static void test_damaged(void)
 		                        ? g_rand_int(rand)
 		                        : ram_base + (uint64_t)g_rand_int_range(rand, 0, 65536) * 8;
 		unsigned at = (unsigned)g_rand_int_range(rand, 0, 0x800) * 8;
-		g_autofree char *found = NULL;
 
 		g_assert_true(program_address(&scene.machine->program, "pxReadyTasksLists", &start,
 		                              NULL));
@@ -222,7 +221,7 @@ static void test_damaged(void)
 		target_fake_poke_register(scene.target, 0, "pc", i);
 		g_assert_true(system_refresh(scene.system, NULL));
 		scene.machine = g_ptr_array_index(system_machines(scene.system), 0);
-		found = describe(&scene);
+		g_free(describe(&scene));
 		n_gaps += scene.machine->gaps->len > 0 ? 1 : 0;
 	}
 	g_test_message("%u of 2000 damages left gaps", n_gaps);
