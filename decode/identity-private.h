@@ -99,8 +99,10 @@ struct solver {
 	double *forward, *next_forward; /* of the current layer's states */
 	GArray *all_forward;            /* double: of every layer's states, one after the other */
 	guint n_states, n_next;
-	/* Logarithm of the weight of the best story that leads to each state. */
+	/* Weight of the best story that leads to each state, but for places and threads, over
+	 * exp(best_scale). */
 	double *best, *next_best;
+	double best_scale;
 };
 
 static inline const struct guest_piece *solver_piece(const struct solver *self, gint i)

@@ -29,7 +29,7 @@ static guint32 next_state(struct solver *self, const struct state *state)
 	}
 	self->next[self->n_next] = *state;
 	self->next_forward[self->n_next] = 0;
-	self->next_best[self->n_next] = -G_MAXDOUBLE;
+	self->next_best[self->n_next] = 0;
 	return self->n_next++;
 }
 
@@ -40,7 +40,7 @@ static void add_step(struct solver *self, guint from, const struct state *to, gi
 
 	self->next_forward[step.to] += self->forward[from] * weight;
 	self->next_best[step.to] =
-		MAX(self->next_best[step.to], self->best[from] + log(weight / place));
+		MAX(self->next_best[step.to], self->best[from] * (weight / place));
 	g_array_append_val(self->steps, step);
 }
 
@@ -99,7 +99,7 @@ static int compare_doubles_down(const void *a, const void *b)
 static void finish_layer(struct solver *self, struct layer *layer)
 {
 	guint32 moved[STATES_MAX * (IDENTITY_VCPUS_MAX + 1)];
-	double least = 0, sum = 0;
+	double least = 0, sum = 0, best = 0;
 	guint kept = 0;
 
 	if (self->n_next > STATES_MAX) {
@@ -109,8 +109,13 @@ static void finish_layer(struct solver *self, struct layer *layer)
 		qsort(sorted, self->n_next, sizeof(double), compare_doubles_down);
 		least = sorted[STATES_MAX - 1];
 	}
-	for (guint i = 0; i < self->n_next; i++)
+	for (guint i = 0; i < self->n_next; i++) {
 		sum += self->next_forward[i];
+		best = MAX(best, self->next_best[i]);
+	}
+	/* The best stories' weights are kept less a common factor. */
+	if (best > 0)
+		self->best_scale += log(best);
 	least = MAX(least, sum * weight_hopeless);
 	for (guint i = 0; i < self->n_next; i++) {
 		moved[i] = NO_STATE;
@@ -118,7 +123,7 @@ static void finish_layer(struct solver *self, struct layer *layer)
 			continue;
 		moved[i] = kept;
 		self->next[kept] = self->next[i];
-		self->next_best[kept] = self->next_best[i];
+		self->next_best[kept] = best > 0 ? self->next_best[i] / best : 0;
 		self->next_forward[kept++] = self->next_forward[i] / sum;
 	}
 	for (guint i = layer->first_step; i < self->steps->len; i++) {
@@ -166,11 +171,11 @@ void solver_run_forward(struct solver *self, const GArray *events)
 
 double solver_best_story(const struct solver *self)
 {
-	double best = -G_MAXDOUBLE;
+	double best = 0;
 
 	for (guint i = 0; i < self->n_states; i++)
 		best = MAX(best, self->best[i]);
-	return best;
+	return best > 0 ? self->best_scale + log(best) : -G_MAXDOUBLE;
 }
 
 static int compare_events(const void *a, const void *b)
@@ -361,6 +366,7 @@ void solver_init(struct solver *self, const struct identity_config *config,
 	self->next_best = g_new0(double, n_candidates);
 	self->n_states = 1;
 	self->forward[0] = 1;
+	self->best[0] = 1;
 	g_array_append_vals(self->all_forward, self->forward, 1);
 	choose_homes(self);
 }

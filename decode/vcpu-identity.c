@@ -208,7 +208,8 @@ static void settle_pinned(const struct identity_config *config, const struct exi
 /* As long as one more makes the story that much likelier. */
 static void find_number(struct solver *solver, const struct given *given, const GArray *events)
 {
-	while (solver->n_slots < IDENTITY_VCPUS_MAX) {
+	/* No story is likelier than one in which all fits. */
+	while (solver->n_slots < IDENTITY_VCPUS_MAX && solver_best_story(solver) < -worth_of_vcpu) {
 		struct solver more;
 
 		solver_begin(&more, solver->config, solver->list, given, solver->n_slots + 1);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "schema/batch-vtab.h"
 #include "schema/db.h"
 #include "schema/packed.h"
 #include "schema/partial-file.h"
@@ -69,7 +70,18 @@ struct recording_writer {
 	gint64 sequence;                      /* running number of gaps, exceptions, .. */
 	gboolean failed;                      /* half-written: it can only be dropped */
 	struct packer packers[PACKED_KINDS];
+	/* Rows that are not in their table yet, and how SQLite sees them. */
+	GArray *pending_runs;  /* struct row_vcpu_run */
+	GArray *pending_exits; /* struct row_exit */
+	struct batch_source batch_runs, batch_exits;
 };
+
+/* writer-batch.c: rows that go into their tables many at a time. */
+void writer_batch_init(struct recording_writer *self);
+void writer_batch_deinit(struct recording_writer *self);
+gboolean writer_batch_register(struct recording_writer *self, GError **error);
+gboolean writer_flush_runs(struct recording_writer *self, GError **error);
+gboolean writer_flush_exits(struct recording_writer *self, GError **error);
 
 /* Packs a row that was written to its table. */
 gboolean writer_pack_run(struct recording_writer *self, const struct row_vcpu_run *row,

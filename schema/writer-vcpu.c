@@ -1,12 +1,8 @@
 #include "schema/writer-private.h"
 
-static void bind_address(sqlite3_stmt *statement, int at, gboolean has, guint64 address_va)
-{
-	if (has)
-		bind_int(statement, at, (gint64)address_va);
-	else
-		sqlite3_bind_null(statement, at);
-}
+enum {
+	BATCH_ROWS = 4096
+};
 
 /* What every row of time must keep to; the reader refuses a recording where one does not. */
 static gboolean time_check(struct recording_writer *self, const char *table, gint64 start_ns,
@@ -46,24 +42,11 @@ gboolean recording_writer_vcpu(struct recording_writer *self, const struct row_v
 gboolean recording_writer_vcpu_run(struct recording_writer *self, const struct row_vcpu_run *row,
                                    GError **error)
 {
-	sqlite3_stmt *statement = writer_statement(self, STATEMENT_VCPU_RUN, error);
-
-	if (statement == NULL ||
+	if (writer_statement(self, STATEMENT_VCPU_RUN, error) == NULL ||
 	    !time_check(self, "vcpu_run", row->start_ns, row->duration_ns, row->vcpu, error))
 		return FALSE;
-	bind_int(statement, 1, row->vcpu);
-	bind_int(statement, 2, row->start_ns);
-	bind_int(statement, 3, self->sequence++);
-	bind_int(statement, 4, row->duration_ns);
-	bind_value(statement, 5, row->core);
-	bind_int(statement, 6, row->state);
-	bind_int(statement, 7, row->guest_ns);
-	bind_int(statement, 8, row->hypervisor_ns);
-	bind_int(statement, 9, (gint64)row->cycles);
-	bind_int(statement, 10, (gint64)row->exits);
-	bind_int(statement, 11, row->known);
-	sqlite3_bind_double(statement, 12, row->confidence);
-	return writer_run(self, statement, "write a run of a vCPU", error) &&
+	g_array_append_vals(self->pending_runs, row, 1);
+	return (self->pending_runs->len < BATCH_ROWS || writer_flush_runs(self, error)) &&
 	       writer_pack_run(self, row, error);
 }
 
@@ -113,38 +96,13 @@ gboolean recording_writer_hypervisor_call(struct recording_writer *self,
 gboolean recording_writer_exit(struct recording_writer *self, const struct row_exit *row,
                                GError **error)
 {
-	sqlite3_stmt *statement = writer_statement(self, STATEMENT_EXIT, error);
-
-	if (statement == NULL || !function_check(self, "exit", row->handler, error) ||
+	if (writer_statement(self, STATEMENT_EXIT, error) == NULL ||
+	    !function_check(self, "exit", row->handler, error) ||
 	    !time_check(self, "exit", row->start_ns, row->duration_ns, row->vcpu, error) ||
 	    !time_check(self, "exit", row->start_ns, row->duration_ns, row->next_vcpu, error))
 		return FALSE;
-	bind_int(statement, 1, row->core);
-	bind_int(statement, 2, row->start_ns);
-	bind_int(statement, 3, self->sequence++);
-	bind_int(statement, 4, row->duration_ns);
-	bind_int(statement, 5, row->hypervisor_ns);
-	bind_int(statement, 6, row->idle_ns);
-	bind_int(statement, 7, row->idle_hypervisor_ns);
-	bind_int(statement, 8, (gint64)row->cycles);
-	bind_int(statement, 9, row->reason);
-	bind_value(statement, 10, row->type);
-	bind_address(statement, 11, row->has_return_address, row->return_address_va);
-	bind_address(statement, 12, row->has_resume_address, row->resume_address_va);
-	bind_int(statement, 13, row->vcpu);
-	bind_value(statement, 14, row->next_vcpu);
-	bind_int(statement, 15, row->ended);
-	bind_int(statement, 16, row->known);
-	sqlite3_bind_double(statement, 17, row->confidence);
-	bind_value(statement, 18, row->wake_ns);
-	bind_value(statement, 19, row->injection_ns);
-	bind_int(statement, 20, row->censored != FALSE);
-	bind_int(statement, 21, (gint64)row->trace_offset);
-	bind_value(statement, 22,
-	           row->instruction == INSTRUCTION_UNKNOWN ? (gint64)OWNER_NO_VALUE
-	                                                   : (gint64)row->instruction);
-	bind_value(statement, 23, (gint64)row->handler - 1);
-	return writer_run(self, statement, "write an exit", error) &&
+	g_array_append_vals(self->pending_exits, row, 1);
+	return (self->pending_exits->len < BATCH_ROWS || writer_flush_exits(self, error)) &&
 	       writer_pack_exit(self, row, error);
 }
 

@@ -36,9 +36,8 @@ static const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_QUALITY] = "INSERT INTO quality VALUES (?,?,?)",
 	[STATEMENT_QUALITY_EVENT] = "INSERT INTO quality_event VALUES (?,?,?,?,?)",
 	[STATEMENT_VCPU] = "INSERT INTO vcpu VALUES (?,?,?,?)",
-	[STATEMENT_VCPU_RUN] = "INSERT INTO vcpu_run VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-	[STATEMENT_EXIT] =
-		"INSERT INTO exit VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[STATEMENT_VCPU_RUN] = "INSERT INTO vcpu_run SELECT * FROM hvscope_runs",
+	[STATEMENT_EXIT] = "INSERT INTO exit SELECT * FROM hvscope_exits",
 	[STATEMENT_PACKED] = "INSERT INTO packed VALUES (?,?,?,?,?)",
 	[STATEMENT_FUNCTION] = "INSERT INTO hypervisor_function VALUES (?,?,?)",
 	[STATEMENT_CALL] = "INSERT INTO hypervisor_call VALUES (?,?,?,?,?)",
@@ -79,6 +78,8 @@ static gboolean database_create(struct recording_writer *self, GError **error)
 		return FALSE;
 	if (span_vtab_register(self->db.handle, &self->source) != SQLITE_OK)
 		return db_fail(&self->db, "register the span source", error);
+	if (!writer_batch_register(self, error))
+		return FALSE;
 	return recording_writer_meta_int(self, "schema_version", RECORDING_SCHEMA_VERSION, error) &&
 	       recording_writer_meta(self, "tool_version", HVSCOPE_VERSION, error);
 }
@@ -92,6 +93,7 @@ struct recording_writer *recording_writer_new(const char *path, GError **error)
 	self->cores = g_hash_table_new(NULL, NULL);
 	self->span_cores = g_hash_table_new(NULL, NULL);
 	self->window_ns = -1;
+	writer_batch_init(self);
 	if (!partial_file_init(&self->file, path, error))
 		return NULL;
 	self->db.path = self->file.path;
@@ -113,6 +115,7 @@ void recording_writer_free(struct recording_writer *self)
 		return;
 	database_close(self);
 	writer_packed_free(self);
+	writer_batch_deinit(self);
 	partial_file_deinit(&self->file);
 	g_array_unref(self->owners);
 	g_hash_table_unref(self->owner_index);
@@ -547,6 +550,7 @@ static gboolean finish_check(struct recording_writer *self, GError **error)
 gboolean recording_writer_finish(struct recording_writer *self, GError **error)
 {
 	if (!owners_write(self, error) || !owner_names_write(self, error) ||
+	    !writer_flush_runs(self, error) || !writer_flush_exits(self, error) ||
 	    !writer_packed_finish(self, error) || !finish_check(self, error))
 		return FALSE;
 	if (!db_exec(&self->db, "COMMIT", "complete the recording", error)) {
