@@ -93,9 +93,18 @@ char *page_owner_name(const recording_reader *reader, guint owner)
 	return g_strdup_printf("%s / %s", domain, task);
 }
 
+/* The hypervisor's reasons are told apart where they have colours. */
+static const char *legend_name(const struct picture_row *row, guint slot)
+{
+	if (row->track != NULL && row->by != COLOUR_BY_REASON &&
+	    g_str_has_prefix(track_key_at(row->track, slot)->id, "hypervisor/"))
+		return "hypervisor for it";
+	return picture_row_name(row, slot);
+}
+
 static void legend_add(struct page *self, const struct picture_row *row, guint slot)
 {
-	const struct page_legend entry = { picture_row_name(row, slot), picture_row_rgb(row, slot),
+	const struct page_legend entry = { legend_name(row, slot), picture_row_rgb(row, slot),
 		                           picture_row_hatched(row, slot) };
 
 	for (guint i = 0; i < self->legend->len; i++) {
