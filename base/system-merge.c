@@ -382,6 +382,9 @@ struct system_file *system_file_load_with_names(const char *path, const char *co
 
 	if (path != NULL && (user = system_file_load(path, error)) == NULL)
 		return NULL;
+	/* A names file is one whatever it is given as. */
+	if (user != NULL && user->looks->len > 0)
+		g_ptr_array_add(names, g_steal_pointer(&user));
 	for (guint i = 0; names_paths != NULL && names_paths[i] != NULL; i++) {
 		struct system_file *file = system_file_load(names_paths[i], error);
 

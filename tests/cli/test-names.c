@@ -120,13 +120,13 @@ static void test_lives(struct fixture *self, gconstpointer data)
 	g_assert_cmpstr(tasks, ==, "alpha 2.0, beta 3.0, gamma 0.5, gamma? 1.0, context 500 0.5");
 }
 
-static void test_one_look(struct fixture *self, gconstpointer data)
+/* A names file is one whichever option names it. */
+static void test_one_look(struct fixture *self, gconstpointer option)
 {
 	g_autofree char *tasks = NULL;
 	struct cli_run run;
 
-	(void)data;
-	cli_run(&run, "decode", self->capture, "--names", self->late, "-o", self->recording, NULL);
+	cli_run(&run, "decode", self->capture, option, self->late, "-o", self->recording, NULL);
 	g_assert_cmpint(run.code, ==, 0);
 	cli_run_clear(&run);
 	tasks = report_tasks(self);
@@ -185,7 +185,10 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/cli/names/lives", struct fixture, NULL, setup, test_lives, teardown);
-	g_test_add("/cli/names/one-look", struct fixture, NULL, setup, test_one_look, teardown);
+	g_test_add("/cli/names/one-look", struct fixture, "--names", setup, test_one_look,
+	           teardown);
+	g_test_add("/cli/names/as-system", struct fixture, "--system", setup, test_one_look,
+	           teardown);
 	g_test_add("/cli/names/in-capture", struct fixture, NULL, setup, test_in_capture, teardown);
 	g_test_add("/cli/names/refused", struct fixture, NULL, setup, test_refused, teardown);
 	return g_test_run();
