@@ -2,12 +2,14 @@
 
 #include "decode/decode-error.h"
 #include "decode/opencsd-tree.h"
+#include "decode/speculation.h"
 
 enum {
 	FEED_BYTES = 1024,
 	ASYNC_ZEROS = 11, /* then 0x80: Arm IHI 0064, Alignment Synchronization packet */
 	ASYNC_BYTES = ASYNC_ZEROS + 1,
 	CONFIG_CYCLES = 1 << 4, /* TRCCONFIGR.CCI */
+	SPECULATION_MAX = 4096, /* more than any core has in flight */
 };
 
 /* Where the stream stands between the bytes and the one who listens. */
@@ -20,16 +22,14 @@ enum etm4_state {
 struct engine_etm4 {
 	struct engine base;
 	struct opencsd_tree tree;
-	trace_event_fn emit;
-	gpointer user_data;
+	struct speculation speculation; /* what undecided P0 elements hold back */
 
 	enum etm4_state state;
 	gboolean said_why;    /* NO_SYNC: the event that says why nothing comes was emitted */
 	guint64 async_offset; /* of the last A-sync */
 	guint64 packet_end;   /* source position after the last packet */
 	gboolean packet_was_async;
-	guint zeros; /* zero bytes just before the next one */
-	guint64 p0;
+	guint zeros;            /* zero bytes just before the next one */
 	guint addresses_wanted; /* how many of the next addresses matter */
 	gboolean has_vmid, has_context_id;
 	gboolean may_count_cycles;  /* TRCCONFIGR.CCI */
@@ -38,16 +38,16 @@ struct engine_etm4 {
 	guint64 timestamp;          /* the last one; 0 from a trace info on */
 
 	struct engine_flow flow; /* .range NULL: packets only */
-	guint el;                /* of the ranges that come */
-	guint64 packet_p0;       /* P0 elements before the packet being decoded */
-	guint packet_ranges;     /* its ranges so far */
+	gpointer user_data;
+	guint el;            /* of the ranges that come */
+	guint64 packet_p0;   /* P0 elements before the packet being decoded */
+	guint packet_ranges; /* its ranges so far */
 };
 
 static void etm4_emit(struct engine_etm4 *self, struct trace_event *event, guint64 offset)
 {
 	event->offset = offset;
-	event->p0 = self->p0;
-	self->emit(event, self->user_data);
+	speculation_event(&self->speculation, event);
 }
 
 static void etm4_emit_kind(struct engine_etm4 *self, enum trace_event_kind kind, guint64 offset)
@@ -63,6 +63,7 @@ static void etm4_lose(struct engine_etm4 *self, enum trace_event_kind kind, cons
 {
 	struct trace_event event = { .kind = kind, .bad.what = what };
 
+	speculation_drop(&self->speculation);
 	if (self->state != STATE_NO_SYNC || !self->said_why)
 		etm4_emit(self, &event, offset);
 	self->said_why = TRUE;
@@ -133,7 +134,6 @@ static void etm4_exception_packet(struct engine_etm4 *self, const ocsd_etmv4_i_p
 	};
 
 	etm4_emit(self, &event, offset);
-	self->p0++;
 	/* The preferred return address, then the handler's. */
 	self->addresses_wanted = 2;
 }
@@ -162,14 +162,31 @@ static void etm4_time_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *p
 		event.timestamp.cycles = packet->cycle_count;
 	} else {
 		event.cycles.count = packet->pkt_valid.bits.cc_valid ? packet->cycle_count : 0;
+		/* It counts up to what it commits. */
+		if (packet->pkt_valid.bits.commit_elem_valid)
+			speculation_commit(&self->speculation, packet->commit_elements);
 	}
 	etm4_emit(self, &event, offset);
 }
 
 static void etm4_p0(struct engine_etm4 *self, guint n)
 {
-	self->p0 += n;
+	speculation_p0(&self->speculation, n);
 	self->addresses_wanted = 0;
+}
+
+/* Atoms may stand before the cancel in the same packet. */
+static void etm4_speculation_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet)
+{
+	if (packet->type == ETM4_PKT_I_COMMIT) {
+		speculation_commit(&self->speculation, packet->commit_elements);
+		return;
+	}
+	if (packet->type != ETM4_PKT_I_CANCEL_F1 && packet->type != ETM4_PKT_I_CANCEL_F1_MISPRED &&
+	    packet->atom.num > 0)
+		etm4_p0(self, packet->atom.num);
+	if (packet->type != ETM4_PKT_I_MISPREDICT)
+		speculation_cancel(&self->speculation, packet->cancel_elements);
 }
 
 static void etm4_synced_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt *packet,
@@ -223,11 +240,21 @@ static void etm4_synced_packet(struct engine_etm4 *self, const ocsd_etmv4_i_pkt 
 		etm4_emit_kind(self, EVENT_TRACE_ON, offset);
 		self->addresses_wanted = 1;
 		break;
+	case ETM4_PKT_I_COMMIT:
+	case ETM4_PKT_I_CANCEL_F1:
+	case ETM4_PKT_I_CANCEL_F1_MISPRED:
+	case ETM4_PKT_I_CANCEL_F2:
+	case ETM4_PKT_I_CANCEL_F3:
+	case ETM4_PKT_I_MISPREDICT:
+		etm4_speculation_packet(self, packet);
+		break;
 	case ETM4_PKT_I_OVERFLOW:
+		speculation_drop(&self->speculation);
 		etm4_emit_kind(self, EVENT_OVERFLOW, offset);
 		self->addresses_wanted = 0;
 		break;
 	case ETM4_PKT_I_DISCARD:
+		speculation_drop(&self->speculation);
 		etm4_emit_kind(self, EVENT_DISCARD, offset);
 		self->addresses_wanted = 0;
 		break;
@@ -282,7 +309,7 @@ static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation, ocs
 	if (operation != OCSD_OP_DATA || packet == NULL)
 		return;
 	offset = opencsd_tree_offset(&self->tree, index);
-	self->packet_p0 = self->p0;
+	self->packet_p0 = self->speculation.p0;
 	self->packet_ranges = 0;
 	self->packet_end = opencsd_tree_position(&self->tree, index) + n_bytes;
 	self->packet_was_async = packet->type == ETM4_PKT_I_ASYNC;
@@ -297,6 +324,8 @@ static void etm4_packet(const void *user_data, ocsd_datapath_op_t operation, ocs
 	} else if (packet->type == ETM4_PKT_I_TRACE_INFO) {
 		if (self->state == STATE_NO_SYNC)
 			return;
+		if (self->state != STATE_SYNC)
+			speculation_synchronise(&self->speculation, packet->curr_spec_depth);
 		self->state = STATE_SYNC;
 		self->said_why = FALSE;
 		self->counts_cycles = self->may_count_cycles && packet->trace_info.bits.cc_enabled;
@@ -324,7 +353,7 @@ static ocsd_datapath_resp_t etm4_element(const void *user_data, const ocsd_trc_i
 			.begin_va = element->st_addr,
 			.end_va = element->en_addr,
 			.el = self->el,
-			.p0 = MIN(self->packet_p0 + self->packet_ranges, self->p0),
+			.p0 = MIN(self->packet_p0 + self->packet_ranges, self->speculation.p0),
 			.offset = opencsd_tree_offset(&self->tree, index),
 		};
 
@@ -412,6 +441,7 @@ static gboolean etm4_end(struct engine *engine, guint64 offset, GError **error)
 
 	if (!opencsd_tree_end(&self->tree, error))
 		return FALSE;
+	speculation_finish(&self->speculation);
 	etm4_emit_kind(self, EVENT_END, offset);
 	return TRUE;
 }
@@ -421,6 +451,7 @@ static void etm4_free(struct engine *engine)
 	struct engine_etm4 *self = (struct engine_etm4 *)engine;
 
 	opencsd_tree_deinit(&self->tree);
+	speculation_deinit(&self->speculation);
 	g_free(self);
 }
 
@@ -455,9 +486,9 @@ struct engine *engine_opencsd_etm4_new(const struct snapshot_device *device, tra
 	};
 
 	self->base.class = &class;
-	self->emit = emit;
-	self->may_count_cycles = (config.reg_configr & CONFIG_CYCLES) != 0;
+	speculation_init(&self->speculation, config.reg_idr8, emit, user_data);
 	self->user_data = user_data;
+	self->may_count_cycles = (config.reg_configr & CONFIG_CYCLES) != 0;
 	if (!opencsd_tree_init(&self->tree, OCSD_BUILTIN_DCD_ETMV4I,
 	                       flow != NULL ? OCSD_CREATE_FLG_FULL_DECODER : 0, &config,
 	                       etm4_packet, self, error))
@@ -476,9 +507,9 @@ char *engine_opencsd_etm4_why_not(const struct snapshot_device *device)
 {
 	const guint32 max_speculation = device_reg(device, "TRCIDR8");
 
-	if (max_speculation == 0)
+	if (max_speculation <= SPECULATION_MAX)
 		return NULL;
-	return g_strdup_printf("TRCIDR8 is %u: a trace unit that traces speculatively executed "
-	                       "instructions and cancels them later is not supported yet",
-	                       max_speculation);
+	return g_strdup_printf("TRCIDR8 is %u: no trace unit has so many P0 elements undecided "
+	                       "(%d at most); check the capture's register values",
+	                       max_speculation, SPECULATION_MAX);
 }

@@ -232,21 +232,11 @@ static void owner_trace_on(struct owner_tracker *self, const struct trace_event 
 	self->state = OWNER_STATE_RESUMED;
 }
 
-/* Trace that comes back in EL2 anywhere but at a lower exception level's vector (Arm DDI
- * 0487, D1.10.2: offsets 0x400 to 0x780 of a table aligned to 0x800) had only left the
- * traced address ranges: the gap was the hypervisor's. */
-static void owner_check_bracket(struct owner_tracker *self, const struct trace_event *event)
+static void owner_note_resume(struct owner_tracker *self, const struct trace_event *event)
 {
-	const guint offset = (guint)(event->address_va & 0x7ff);
-
-	if (self->state != OWNER_STATE_RESUMED || !self->has_open ||
-	    self->open.certainty != CERTAINTY_BRACKETED)
-		return;
-	if (offset >= 0x400 && offset % 0x80 == 0)
-		return;
-	self->open.owner.owner_class = OWNER_UNTRACED;
-	self->open.owner.el = 2;
-	self->open.certainty = CERTAINTY_TRACED;
+	if (self->state == OWNER_STATE_RESUMED && self->has_open &&
+	    self->open.certainty == CERTAINTY_BRACKETED)
+		self->open.resume_va = event->address_va;
 }
 
 static void owner_context(struct owner_tracker *self, const struct trace_event *event)
@@ -341,13 +331,13 @@ void owner_tracker_push(struct owner_tracker *self, const struct trace_event *ev
 		owner_context(self, event);
 		break;
 	case EVENT_ADDRESS:
-		owner_check_bracket(self, event);
+		owner_note_resume(self, event);
 		owner_address(self, event);
 		break;
 	case EVENT_ADDRESS_CONTEXT:
 		/* Where the return address is still awaited, this is it, with the
 		 * interrupted code's context. */
-		owner_check_bracket(self, event);
+		owner_note_resume(self, event);
 		owner_context(self, event);
 		owner_address(self, event);
 		break;
@@ -379,5 +369,71 @@ void owner_tracker_push(struct owner_tracker *self, const struct trace_event *ev
 	case EVENT_CYCLES:
 	case EVENT_STM:
 		break;
+	}
+}
+
+enum {
+	VECTOR_TABLE_BYTES = 0x800,
+	VECTOR_LOWER_EL = 0x400, /* the first offset for exceptions from a lower level */
+	VECTOR_BYTES = 0x80,
+};
+
+/* Arm DDI 0487, D1.3.1: offsets 0x400 to 0x780 of a table aligned to 0x800. */
+static gboolean may_be_lower_vector(guint64 address_va)
+{
+	const guint offset = (guint)(address_va % VECTOR_TABLE_BYTES);
+
+	return offset >= VECTOR_LOWER_EL && offset % VECTOR_BYTES == 0;
+}
+
+static gboolean is_bracket(const struct owner_segment *segment)
+{
+	return segment->certainty == CERTAINTY_BRACKETED && segment->resume_va != 0;
+}
+
+/* The vector table's address: most gaps that end at what may be a vector end there. Some
+ * return address may look like a vector too. */
+static guint64 vector_table_va(const GArray *segments)
+{
+	g_autoptr(GHashTable) counts =
+		g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	guint64 best_va = 0;
+	guint best = 0;
+
+	for (guint i = 0; i < segments->len; i++) {
+		const struct owner_segment *segment =
+			&g_array_index(segments, struct owner_segment, i);
+		const guint64 table_va = segment->resume_va & ~(guint64)(VECTOR_TABLE_BYTES - 1);
+		guint n;
+
+		if (!is_bracket(segment) || !may_be_lower_vector(segment->resume_va))
+			continue;
+		n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, &table_va)) + 1;
+		g_hash_table_insert(counts, g_memdup2(&table_va, sizeof table_va),
+		                    GUINT_TO_POINTER(n));
+		if (n > best) {
+			best = n;
+			best_va = table_va;
+		}
+	}
+	return best_va;
+}
+
+void owner_settle_brackets(GArray *segments, const struct owner_config *config)
+{
+	const guint64 table_va = config->has_ranges ? vector_table_va(segments) : 0;
+
+	for (guint i = 0; i < segments->len; i++) {
+		struct owner_segment *segment = &g_array_index(segments, struct owner_segment, i);
+		const gboolean is_vector =
+			may_be_lower_vector(segment->resume_va) &&
+			(!config->has_ranges || segment->resume_va - table_va < VECTOR_TABLE_BYTES);
+
+		if (!is_bracket(segment) || is_vector)
+			continue;
+		segment->owner.el = 2;
+		segment->owner.owner_class = config->has_ranges ? OWNER_HYPERVISOR : OWNER_UNTRACED;
+		if (!config->has_ranges)
+			segment->certainty = CERTAINTY_TRACED;
 	}
 }

@@ -29,6 +29,7 @@ struct owner_segment {
 	const char *gap_reason;       /* LOST and UNTRACED: static text; NULL otherwise */
 	struct stream_position begin; /* inclusive */
 	struct stream_position end;   /* exclusive */
+	guint64 resume_va;            /* BRACKETED: where trace came back; 0 where unsaid */
 };
 
 /* An exception with what belongs to it. */
@@ -68,6 +69,8 @@ struct owner_config {
 	/* Exception levels 0-3 that the trace unit was told to leave out in non-secure
 	 * state, one bit each (TRCVICTLR.EXLEVEL_NS); 0 where the capture does not say. */
 	guint8 excluded_el;
+	/* The trace unit was told to trace some addresses only (TRCVIIECTLR). */
+	gboolean has_ranges;
 };
 
 enum owner_state {
@@ -96,6 +99,12 @@ void owner_tracker_init(struct owner_tracker *self, const struct owner_config *c
 
 /* Feeds one event. Events come in trace order, EVENT_END last. Cannot fail. */
 void owner_tracker_push(struct owner_tracker *self, const struct trace_event *event);
+
+/* Tells the hypervisor's gaps from the guests' among all BRACKETED segments of a source.
+ * Until then each is the guest's. A guest's gap ends at a lower exception level's vector; with
+ * address ranges the hypervisor leaves the traced addresses too and may come back anywhere
+ * else: its own time then, bracketed in the same way. */
+void owner_settle_brackets(GArray *segments, const struct owner_config *config);
 
 /* The owner that a context stands for. */
 struct row_owner owner_of_context(const struct trace_context *context,

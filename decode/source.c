@@ -60,6 +60,7 @@ struct decode_source *decode_source_new(const struct snapshot *snapshot,
 	const struct owner_config config = {
 		.vmid_is_context_id = (source_reg(source, "TRCCONFIGR") >> VMIDOPT_BIT) & 1,
 		.excluded_el = (source_reg(source, "TRCVICTLR") >> EXLEVEL_NS_SHIFT) & 0xf,
+		.has_ranges = source_reg(source, "TRCVIIECTLR") != 0,
 	};
 	const struct owner_sink sink = { on_segment, on_exception, on_entry, self };
 
@@ -160,7 +161,9 @@ static void on_event(const struct trace_event *event, gpointer user_data)
 		const struct stream_position position = { self->tracker.sequence, event->p0,
 			                                  event->offset };
 
-		timebase_add_anchor(&self->timebase, &position, event->timestamp.ticks);
+		/* 0: the trace unit does not know the time (Arm IHI 0064, Timestamp element). */
+		if (event->timestamp.ticks != 0)
+			timebase_add_anchor(&self->timebase, &position, event->timestamp.ticks);
 	} else if (event->kind == EVENT_STM) {
 		keep_message(self, event);
 		if (event->stm.has_timestamp) {
@@ -270,7 +273,10 @@ static gboolean read_buffers(const struct decode_source *self, struct engine *en
 		}
 		end_offset = buffer->size_bytes;
 	}
-	return engine->class->end(engine, end_offset, error);
+	if (!engine->class->end(engine, end_offset, error))
+		return FALSE;
+	owner_settle_brackets(self->segments, &self->tracker.config);
+	return TRUE;
 }
 
 gboolean decode_source_run(struct decode_source *self, source_progress_fn progress,

@@ -51,3 +51,14 @@ void flow_correct_time(struct flow *self, uint64_t counter, uint64_t at_insns)
 		self->listener.time_known(self->listener.data);
 	}
 }
+
+void flow_end_wait(struct flow *self, const struct flow_block *block)
+{
+	if (block->last.kind != A64_WFI)
+		return;
+	for (unsigned i = 0; i < self->n_cores; i++) {
+		if (self->cores[i].present && !self->cores[i].waiting)
+			return;
+	}
+	self->time_certain = false;
+}

@@ -13,3 +13,7 @@ uint64_t flow_ns_at(const struct flow *self, uint64_t insns);
 
 /* A core read `counter` (CNTPCT) when flow.insns was `at_insns`. */
 void flow_correct_time(struct flow *self, uint64_t counter, uint64_t at_insns);
+
+/* `block` of the running core was executed whole. Where it ended with a WFI and all cores wait,
+ * QEMU has moved its clock to the next timer, unseen. A WFI that traps waits for nothing. */
+void flow_end_wait(struct flow *self, const struct flow_block *block);

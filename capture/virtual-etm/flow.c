@@ -179,6 +179,17 @@ static void successors_of(const struct flow_core *core, struct successors *self)
 	}
 }
 
+/* The core's turn had ended with the block that was just told. */
+static void tell_resume(struct flow *self, unsigned index)
+{
+	struct flow_core *core = &self->cores[index];
+
+	if (core->resumes)
+		self->listener.resume(self->listener.data, index,
+		                      flow_ns_at(self, core->stop_insns));
+	core->resumes = false;
+}
+
 /* Tells what ran of the block, and forgets it. */
 static void tell_run(struct flow *self, unsigned index, unsigned executed, enum flow_end end,
                      uint64_t target_va)
@@ -199,9 +210,11 @@ static void tell_run(struct flow *self, unsigned index, unsigned executed, enum 
 	core->executed += executed;
 	core->block = NULL;
 	core->cut = 0;
+	if (executed > 0)
+		self->listener.run(self->listener.data, index, &core->context, &run);
+	tell_resume(self, index);
 	if (executed == 0)
 		return;
-	self->listener.run(self->listener.data, index, &core->context, &run);
 	if ((block->effects & A64_WRITES_CONTEXT) != 0)
 		core->context_stale = true;
 	if ((block->effects & A64_WRITES_VBAR) != 0)
@@ -210,6 +223,7 @@ static void tell_run(struct flow *self, unsigned index, unsigned executed, enum 
 		core->cntvoff = read_register(self, index, FLOW_CNTVOFF_EL2);
 	if (executed < block->n)
 		return;
+	flow_end_wait(self, block);
 	take_counter_read(self, index, block);
 	/* ISB: what was written is in force behind it. */
 	if (block->last.kind == A64_ISB && core->context_stale)
@@ -466,16 +480,6 @@ static uint64_t settle(struct flow *self, unsigned index, const struct flow_bloc
 	return settle_by_pc(self, index, &next);
 }
 
-/* Whether QEMU has moved its clock to the next timer: all cores waited. */
-static bool all_wait(const struct flow *self)
-{
-	for (unsigned i = 0; i < self->n_cores; i++) {
-		if (self->cores[i].present && !self->cores[i].waiting)
-			return false;
-	}
-	return true;
-}
-
 /* Bookkeeping of time and turns before a block of `index` is settled. */
 static void begin_time(struct flow *self, unsigned index)
 {
@@ -489,11 +493,7 @@ static void begin_time(struct flow *self, unsigned index)
 	if (block == NULL)
 		return;
 	core->ended_insns = turned ? core->stop_insns : self->insns;
-	if (block->last.kind == A64_WFI && all_wait(self))
-		self->time_certain = false;
-	if (turned)
-		self->listener.resume(self->listener.data, index,
-		                      flow_ns_at(self, core->stop_insns));
+	core->resumes = turned;
 }
 
 static void begin_block(struct flow *self, unsigned index, struct flow_block *block, uint64_t va)
@@ -528,6 +528,7 @@ void flow_begin(struct flow *self, unsigned index, struct flow_block *block)
 		core->foreign = false;
 	}
 	va = core->block == NULL ? start_core(self, index) : settle(self, index, block);
+	tell_resume(self, index);
 	if (core->foreign)
 		self->insns += block->n;
 	else
@@ -543,6 +544,7 @@ void flow_begin_unfollowed(struct flow *self, unsigned index, struct flow_block 
 	if (before != NULL) {
 		const uint64_t behind = before->translated_va + 4u * before->n;
 
+		flow_end_wait(self, before);
 		if ((before->effects & A64_WRITES_CNTVOFF) != 0)
 			core->cntvoff = read_register(self, index, FLOW_CNTVOFF_EL2);
 		/* A counter read that trapped did not reach what is behind it. */

@@ -116,6 +116,7 @@ struct flow_core {
 	bool waiting;         /* the block ends with WFI */
 	bool foreign;         /* in AArch32 state, which is not followed */
 	bool present;         /* ever ran */
+	bool resumes;         /* its turn ended with the block */
 	bool excepted;        /* flow_exception_taken since the block began */
 	uint64_t stop_insns;  /* flow.insns when its turn ended */
 	uint64_t begun_insns; /* when its last block began */

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+enum {
+	TIMESTAMP_UNKNOWN = 0, /* Arm IHI 0064, Timestamp element */
+};
+
 void trace_unit_init(struct trace_unit *self, const struct trace_unit_registers *registers,
                      const struct trace_unit_fifo *fifo, const struct flow *flow,
                      struct code_image *code, etm4_encoder_write write, void *write_data)
@@ -122,6 +126,10 @@ static void send_pending(struct trace_unit *self, const struct flow_run *run)
 	if (self->pending_timestamp && flow_time_known(self->flow)) {
 		send_timestamp(self, flow_ticks_at(self->flow, run->start_insns));
 		self->pending_timestamp = false;
+	} else if (self->pending_timestamp) {
+		/* The time is not known, the cycles are; trace_unit_time_known() asks anew. */
+		self->pending_timestamp = !etm4_encoder_timestamp_cycles(
+			&self->encoder, TIMESTAMP_UNKNOWN, self->cycles);
 	}
 }
 
@@ -292,7 +300,9 @@ void trace_unit_time_known(struct trace_unit *self)
 
 void trace_unit_finish(struct trace_unit *self, uint64_t ticks)
 {
-	if (self->tracing && !self->pending_address && !self->pending_context && ticks != 0)
+	if (self->tracing && ticks != 0)
 		send_timestamp(self, ticks);
+	else if (self->tracing)
+		etm4_encoder_timestamp_cycles(&self->encoder, TIMESTAMP_UNKNOWN, self->cycles);
 	etm4_encoder_flush(&self->encoder);
 }

@@ -2,249 +2,8 @@
  * order, each packet at the byte where the encoder began it. */
 #include <string.h>
 
-#include "tests/synth/opencsd-packets.h"
+#include "tests/capture/etm4-stream.h"
 
-enum element_kind {
-	ELEMENT_ATOM,
-	ELEMENT_ADDRESS,
-	ELEMENT_CONTEXT,
-	ELEMENT_EXCEPTION,
-	ELEMENT_TIMESTAMP,
-	ELEMENT_CYCLES,
-	ELEMENT_TRACE_INFO,
-	ELEMENT_EVENT,
-	ELEMENT_SPECULATION,
-	ELEMENT_PLAIN, /* packets without a payload, by type */
-};
-
-/* What one packet says, in figures: `values` by kind. */
-struct element {
-	guint64 kind; /* enum element_kind; no padding, so that memcmp compares */
-	guint64 values[5];
-};
-
-struct stream {
-	struct etm4_registers registers;
-	struct etm4_encoder encoder;
-	GByteArray *bytes;
-	GArray *starts;   /* guint: byte of each packet */
-	GArray *expected; /* struct element */
-	GArray *decoded;
-	GArray *indexes; /* guint: where OpenCSD saw packets */
-	guint seen[256]; /* first bytes */
-};
-
-static void on_bytes(void *data, const uint8_t *bytes, size_t len_bytes)
-{
-	struct stream *stream = data;
-	const guint start = stream->bytes->len;
-
-	g_array_append_val(stream->starts, start);
-	stream->seen[bytes[0]]++;
-	g_byte_array_append(stream->bytes, bytes, (guint)len_bytes);
-}
-
-static void stream_init(struct stream *stream, const struct etm4_registers *registers)
-{
-	memset(stream, 0, sizeof *stream);
-	stream->registers = *registers;
-	stream->bytes = g_byte_array_new();
-	stream->starts = g_array_new(FALSE, FALSE, sizeof(guint));
-	stream->indexes = g_array_new(FALSE, FALSE, sizeof(guint));
-	stream->expected = g_array_new(FALSE, FALSE, sizeof(struct element));
-	stream->decoded = g_array_new(FALSE, FALSE, sizeof(struct element));
-	etm4_encoder_init(&stream->encoder, registers, on_bytes, stream);
-}
-
-static void stream_deinit(struct stream *stream)
-{
-	g_byte_array_unref(stream->bytes);
-	g_array_unref(stream->starts);
-	g_array_unref(stream->indexes);
-	g_array_unref(stream->expected);
-	g_array_unref(stream->decoded);
-}
-
-static void add(GArray *elements, enum element_kind kind, guint64 a, guint64 b, guint64 c,
-                guint64 d, guint64 e)
-{
-	const struct element element = { kind, { a, b, c, d, e } };
-
-	g_array_append_val(elements, element);
-}
-
-static void add_plain(GArray *elements, ocsd_etmv4_i_pkt_type type)
-{
-	add(elements, ELEMENT_PLAIN, type, 0, 0, 0, 0);
-}
-
-static void decode_cycles(struct stream *stream, const ocsd_etmv4_i_pkt *packet)
-{
-	const bool commit = packet->pkt_valid.bits.commit_elem_valid;
-
-	add(stream->decoded, ELEMENT_CYCLES, packet->cycle_count, commit,
-	    commit ? packet->commit_elements : 0, 0, 0);
-}
-
-static void decode_address(struct stream *stream, const ocsd_etmv4_i_pkt *packet)
-{
-	add(stream->decoded, ELEMENT_ADDRESS, packet->v_addr.val, packet->v_addr_ISA, 0, 0, 0);
-}
-
-static void decode_context(struct stream *stream, const ocsd_etmv4_i_pkt *packet)
-{
-	g_assert_true(packet->pkt_valid.bits.context_valid);
-	/* OpenCSD leaves what is never traced uninitialised. */
-	add(stream->decoded, ELEMENT_CONTEXT, packet->context.EL, packet->context.SF,
-	    packet->context.NS,
-	    etm4_registers_vmid_bytes(&stream->registers) > 0 ? packet->context.VMID : 0,
-	    etm4_registers_context_id_bytes(&stream->registers) > 0 ? packet->context.ctxtID : 0);
-}
-
-static void decode_position(struct stream *stream, const ocsd_etmv4_i_pkt *packet)
-{
-	switch ((int)packet->type) {
-	case ETM4_PKT_I_ADDR_CTXT_L_32IS0:
-	case ETM4_PKT_I_ADDR_CTXT_L_32IS1:
-	case ETM4_PKT_I_ADDR_CTXT_L_64IS0:
-	case ETM4_PKT_I_ADDR_CTXT_L_64IS1:
-		decode_address(stream, packet);
-		decode_context(stream, packet);
-		break;
-	case ETM4_PKT_I_CTXT:
-		decode_context(stream, packet);
-		break;
-	case ETM4_PKT_I_ADDR_MATCH:
-	case ETM4_PKT_I_ADDR_S_IS0:
-	case ETM4_PKT_I_ADDR_S_IS1:
-	case ETM4_PKT_I_ADDR_L_32IS0:
-	case ETM4_PKT_I_ADDR_L_32IS1:
-	case ETM4_PKT_I_ADDR_L_64IS0:
-	case ETM4_PKT_I_ADDR_L_64IS1:
-		decode_address(stream, packet);
-		break;
-	default:
-		add_plain(stream->decoded, packet->type);
-	}
-}
-
-static void on_packet(gpointer data, ocsd_trc_index_t index, const void *opaque)
-{
-	struct stream *stream = data;
-	const ocsd_etmv4_i_pkt *packet = opaque;
-	const guint start = (guint)index;
-
-	g_array_append_val(stream->indexes, start);
-	switch ((int)packet->type) {
-	case ETM4_PKT_I_ATOM_F1:
-	case ETM4_PKT_I_ATOM_F2:
-	case ETM4_PKT_I_ATOM_F3:
-	case ETM4_PKT_I_ATOM_F4:
-	case ETM4_PKT_I_ATOM_F5:
-	case ETM4_PKT_I_ATOM_F6:
-		for (guint i = 0; i < packet->atom.num; i++)
-			add(stream->decoded, ELEMENT_ATOM, packet->atom.En_bits >> i & 1, 0, 0, 0,
-			    0);
-		break;
-	case ETM4_PKT_I_EXCEPT:
-		add(stream->decoded, ELEMENT_EXCEPTION, packet->exception_info.exceptionType,
-		    packet->exception_info.addr_interp, 0, 0, 0);
-		break;
-	case ETM4_PKT_I_TIMESTAMP:
-		add(stream->decoded, ELEMENT_TIMESTAMP, packet->ts.timestamp,
-		    packet->pkt_valid.bits.cc_valid,
-		    packet->pkt_valid.bits.cc_valid ? packet->cycle_count : 0, 0, 0);
-		break;
-	case ETM4_PKT_I_CCNT_F1:
-	case ETM4_PKT_I_CCNT_F2:
-	case ETM4_PKT_I_CCNT_F3:
-		decode_cycles(stream, packet);
-		break;
-	case ETM4_PKT_I_TRACE_INFO:
-		add(stream->decoded, ELEMENT_TRACE_INFO, packet->trace_info.val,
-		    packet->pkt_valid.bits.cc_thresh_valid ? packet->cc_threshold : 0, 0, 0, 0);
-		break;
-	case ETM4_PKT_I_EVENT:
-		add(stream->decoded, ELEMENT_EVENT, packet->event_val, 0, 0, 0, 0);
-		break;
-	case ETM4_PKT_I_COMMIT:
-		add(stream->decoded, ELEMENT_SPECULATION, packet->type, packet->commit_elements, 0,
-		    0, 0);
-		break;
-	case ETM4_PKT_I_CANCEL_F1:
-	case ETM4_PKT_I_CANCEL_F1_MISPRED:
-		add(stream->decoded, ELEMENT_SPECULATION, packet->type, packet->cancel_elements, 0,
-		    0, 0);
-		break;
-	default:
-		decode_position(stream, packet);
-	}
-}
-
-static char *element_to_string(const struct element *element)
-{
-	GString *text = g_string_new(NULL);
-
-	g_string_printf(text, "kind %u:", (guint)element->kind);
-	for (guint i = 0; i < G_N_ELEMENTS(element->values); i++)
-		g_string_append_printf(text, " %#" G_GINT64_MODIFIER "x", element->values[i]);
-	return g_string_free(text, FALSE);
-}
-
-/* Decodes all and compares. */
-static void stream_check(struct stream *stream, guint block_bytes)
-{
-	const ocsd_etmv4_cfg config = opencsd_etm4_config(&stream->registers, 0x10);
-
-	etm4_encoder_flush(&stream->encoder);
-	g_assert_cmpuint(stream->encoder.written_bytes, ==, stream->bytes->len);
-	opencsd_packets(OPENCSD_RAW, OCSD_BUILTIN_DCD_ETMV4I, &config, stream->bytes, block_bytes,
-	                on_packet, stream);
-	for (guint i = 0; i < MIN(stream->expected->len, stream->decoded->len); i++) {
-		const struct element *want = &g_array_index(stream->expected, struct element, i);
-		const struct element *got = &g_array_index(stream->decoded, struct element, i);
-
-		if (memcmp(want, got, sizeof *want) != 0) {
-			g_autofree char *wrote = element_to_string(want);
-			g_autofree char *read = element_to_string(got);
-
-			g_error("element %u: wrote %s, OpenCSD read %s", i, wrote, read);
-		}
-	}
-	g_assert_cmpuint(stream->expected->len, ==, stream->decoded->len);
-	g_assert_cmpuint(stream->starts->len, ==, stream->indexes->len);
-	for (guint i = 0; i < stream->starts->len; i++)
-		g_assert_cmpuint(g_array_index(stream->starts, guint, i), ==,
-		                 g_array_index(stream->indexes, guint, i));
-}
-
-static void expect_info(struct stream *stream)
-{
-	const bool cycles = (stream->registers.configr & ETM4_CONFIGR_CCI) != 0;
-
-	add_plain(stream->expected, ETM4_PKT_I_ASYNC);
-	add(stream->expected, ELEMENT_TRACE_INFO, cycles,
-	    cycles ? stream->registers.cc_threshold : 0, 0, 0, 0);
-}
-
-static guint32 cut(guint32 value, guint n_bytes)
-{
-	return n_bytes >= 4 ? value : value & ((1u << (8 * n_bytes)) - 1);
-}
-
-static void expect_context(struct stream *stream, const struct etm4_context *context)
-{
-	add(stream->expected, ELEMENT_CONTEXT, context->el, context->aarch64, context->non_secure,
-	    cut(context->vmid, etm4_registers_vmid_bytes(&stream->registers)),
-	    cut(context->context_id, etm4_registers_context_id_bytes(&stream->registers)));
-}
-
-static void expect_address(struct stream *stream, guint64 va, enum etm4_is is)
-{
-	add(stream->expected, ELEMENT_ADDRESS, va, is, 0, 0, 0);
-}
-
-/* Addresses near, far, seen just now, and across the upper half. */
 static guint64 random_address(GRand *random, guint64 *last, enum etm4_is is)
 {
 	const guint64 mask = is == ETM4_IS0 ? ~G_GUINT64_CONSTANT(3) : ~G_GUINT64_CONSTANT(1);
@@ -307,7 +66,7 @@ static void step_atoms(struct walk *walk)
 		const gboolean taken = g_rand_int_range(walk->random, 0, bias + 1) != 0;
 
 		etm4_encoder_atom(&walk->stream->encoder, taken);
-		add(walk->stream->expected, ELEMENT_ATOM, (guint64)taken, 0, 0, 0, 0);
+		element_add(walk->stream->expected, ELEMENT_ATOM, (guint64)taken, 0, 0, 0, 0);
 	}
 }
 
@@ -326,7 +85,7 @@ static void step_address(struct walk *walk)
 		if (!etm4_encoder_address_as(&stream->encoder, form, va, is))
 			return;
 	}
-	expect_address(stream, va, is);
+	stream_expect_address(stream, va, is);
 }
 
 static void step_address_context(struct walk *walk)
@@ -337,8 +96,8 @@ static void step_address_context(struct walk *walk)
 
 	walk->context = random_context(walk->random, &walk->context);
 	etm4_encoder_address_context(&stream->encoder, va, is, &walk->context);
-	expect_address(stream, va, is);
-	expect_context(stream, &walk->context);
+	stream_expect_address(stream, va, is);
+	stream_expect_context(stream, &walk->context);
 }
 
 static void step_context(struct walk *walk)
@@ -346,7 +105,7 @@ static void step_context(struct walk *walk)
 	if (g_rand_boolean(walk->random))
 		walk->context = random_context(walk->random, &walk->context);
 	etm4_encoder_context(&walk->stream->encoder, &walk->context);
-	expect_context(walk->stream, &walk->context);
+	stream_expect_context(walk->stream, &walk->context);
 }
 
 /* Whether what is traced of `context` was sent before. */
@@ -356,9 +115,10 @@ static gboolean is_current(const struct stream *stream, const struct etm4_contex
 
 	return stream->encoder.context_known && last->el == context->el &&
 	       last->aarch64 == context->aarch64 && last->non_secure == context->non_secure &&
-	       last->vmid == cut(context->vmid, etm4_registers_vmid_bytes(&stream->registers)) &&
-	       last->context_id == cut(context->context_id,
-	                               etm4_registers_context_id_bytes(&stream->registers));
+	       last->vmid ==
+	               stream_cut(context->vmid, etm4_registers_vmid_bytes(&stream->registers)) &&
+	       last->context_id == stream_cut(context->context_id,
+	                                      etm4_registers_context_id_bytes(&stream->registers));
 }
 
 static void step_exception(struct walk *walk)
@@ -381,14 +141,15 @@ static void step_exception(struct walk *walk)
 		exception.return_address_va =
 			random_address(walk->random, walk->addresses, ETM4_IS0);
 
-	add(stream->expected, ELEMENT_EXCEPTION, exception.type, exception.address_kind, 0, 0, 0);
+	element_add(stream->expected, ELEMENT_EXCEPTION, exception.type, exception.address_kind, 0,
+	            0, 0);
 	if (exception.context != NULL) {
 		if (!is_current(stream, &context))
-			expect_context(stream, &context);
+			stream_expect_context(stream, &context);
 		walk->context = context;
 	}
 	if (exception.address_kind != ETM4_EXCEPTION_NO_ADDRESS)
-		expect_address(stream, exception.return_address_va, ETM4_IS0);
+		stream_expect_address(stream, exception.return_address_va, ETM4_IS0);
 	etm4_encoder_exception(&stream->encoder, &exception);
 }
 
@@ -426,11 +187,12 @@ static void step_time(struct walk *walk)
 	}
 	if (g_rand_boolean(walk->random)) {
 		if (etm4_encoder_timestamp(&stream->encoder, walk->timestamp))
-			add(stream->expected, ELEMENT_TIMESTAMP,
-			    size_timestamp(stream, walk->timestamp), FALSE, 0, 0, 0);
+			element_add(stream->expected, ELEMENT_TIMESTAMP,
+			            size_timestamp(stream, walk->timestamp), FALSE, 0, 0, 0);
 	} else if (etm4_encoder_timestamp_cycles(&stream->encoder, walk->timestamp, cycles)) {
-		add(stream->expected, ELEMENT_TIMESTAMP, size_timestamp(stream, walk->timestamp),
-		    TRUE, MIN(cycles, size_cycles(stream)), 0, 0);
+		element_add(stream->expected, ELEMENT_TIMESTAMP,
+		            size_timestamp(stream, walk->timestamp), TRUE,
+		            MIN(cycles, size_cycles(stream)), 0, 0);
 	}
 }
 
@@ -448,15 +210,16 @@ static void step_cycles(struct walk *walk)
 
 	if (g_rand_int_range(walk->random, 0, 10) == 0) {
 		if (etm4_encoder_cycle_count_unknown(&stream->encoder, n_commit))
-			add(stream->expected, ELEMENT_CYCLES, 0, commits, commits ? n_commit : 0, 0,
-			    0);
+			element_add(stream->expected, ELEMENT_CYCLES, 0, commits,
+			            commits ? n_commit : 0, 0, 0);
 		return;
 	}
 	if (threshold > 0)
 		g_assert_false(etm4_encoder_cycle_count(&stream->encoder, threshold - 1, n_commit));
 	if (etm4_encoder_cycle_count(&stream->encoder, threshold + over, n_commit))
-		add(stream->expected, ELEMENT_CYCLES, MIN(threshold + over, size_cycles(stream)),
-		    commits, commits ? n_commit : 0, 0, 0);
+		element_add(stream->expected, ELEMENT_CYCLES,
+		            MIN(threshold + over, size_cycles(stream)), commits,
+		            commits ? n_commit : 0, 0, 0);
 }
 
 static void step_break(struct walk *walk)
@@ -468,21 +231,21 @@ static void step_break(struct walk *walk)
 	switch (g_rand_int_range(walk->random, 0, 5)) {
 	case 0:
 		etm4_encoder_overflow(&stream->encoder);
-		add_plain(stream->expected, ETM4_PKT_I_OVERFLOW);
+		element_add_plain(stream->expected, ETM4_PKT_I_OVERFLOW);
 		break;
 	case 1:
 		etm4_encoder_flush(&stream->encoder);
 		etm4_encoder_discard(&stream->encoder);
-		add_plain(stream->expected, ETM4_PKT_I_DISCARD);
+		element_add_plain(stream->expected, ETM4_PKT_I_DISCARD);
 		break;
 	default:
 		break;
 	}
 	etm4_encoder_sync(&stream->encoder);
-	expect_info(stream);
+	stream_expect_info(stream);
 	if (g_rand_boolean(walk->random)) {
 		etm4_encoder_trace_on(&stream->encoder);
-		add_plain(stream->expected, ETM4_PKT_I_TRACE_ON);
+		element_add_plain(stream->expected, ETM4_PKT_I_TRACE_ON);
 	}
 }
 
@@ -495,33 +258,35 @@ static void step_other(struct walk *walk)
 	switch (g_rand_int_range(walk->random, 0, 7)) {
 	case 0:
 		if (etm4_encoder_ignore(&stream->encoder))
-			add_plain(stream->expected, ETM4_PKT_I_IGNORE);
+			element_add_plain(stream->expected, ETM4_PKT_I_IGNORE);
 		break;
 	case 1:
 		etm4_encoder_event(&stream->encoder, events);
-		add(stream->expected, ELEMENT_EVENT, events, 0, 0, 0, 0);
+		element_add(stream->expected, ELEMENT_EVENT, events, 0, 0, 0, 0);
 		break;
 	case 2:
 		if (etm4_encoder_commit(&stream->encoder, n))
-			add(stream->expected, ELEMENT_SPECULATION, ETM4_PKT_I_COMMIT, n, 0, 0, 0);
+			element_add(stream->expected, ELEMENT_SPECULATION, ETM4_PKT_I_COMMIT, n, 0,
+			            0, 0);
 		break;
 	case 3:
 		if (etm4_encoder_cancel(&stream->encoder, n, (n & 1) != 0))
-			add(stream->expected, ELEMENT_SPECULATION,
-			    (n & 1) != 0 ? ETM4_PKT_I_CANCEL_F1_MISPRED : ETM4_PKT_I_CANCEL_F1, n,
-			    0, 0, 0);
+			element_add(stream->expected, ELEMENT_SPECULATION,
+			            (n & 1) != 0 ? ETM4_PKT_I_CANCEL_F1_MISPRED
+			                         : ETM4_PKT_I_CANCEL_F1,
+			            n, 0, 0, 0);
 		break;
 	case 4:
 		if (etm4_encoder_mispredict(&stream->encoder))
-			add_plain(stream->expected, ETM4_PKT_I_MISPREDICT);
+			element_add_plain(stream->expected, ETM4_PKT_I_MISPREDICT);
 		break;
 	case 5:
 		etm4_encoder_exception_return(&stream->encoder);
-		add_plain(stream->expected, ETM4_PKT_I_EXCEPT_RTN);
+		element_add_plain(stream->expected, ETM4_PKT_I_EXCEPT_RTN);
 		break;
 	default:
 		etm4_encoder_trace_on(&stream->encoder);
-		add_plain(stream->expected, ETM4_PKT_I_TRACE_ON);
+		element_add_plain(stream->expected, ETM4_PKT_I_TRACE_ON);
 	}
 }
 
@@ -534,7 +299,7 @@ static void walk_run(struct walk *walk, guint n_steps)
 	};
 
 	etm4_encoder_sync(&walk->stream->encoder);
-	expect_info(walk->stream);
+	stream_expect_info(walk->stream);
 	for (guint i = 0; i < n_steps; i++) {
 		if (g_rand_int_range(walk->random, 0, 200) == 0)
 			step_break(walk);

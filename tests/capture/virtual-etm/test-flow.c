@@ -368,6 +368,41 @@ static void test_time(void)
 	machine_deinit(&m);
 }
 
+/* A guest's WFI that the hypervisor traps is no wait, though no other core runs. */
+static void test_trapped_wait(void)
+{
+	struct machine m;
+
+	machine_init(&m, 1);
+	begin(&m, block_at(&m, 0x1000, NOP, MRS_CNTPCT_X3));
+	m.regs[0][FLOW_X0 + 3] = 1000;
+	begin(&m, block_at(&m, 0x1008, NOP, WFI));
+	take(&m, 0, 2, 1, 0x100C, 0x01);
+	begin(&m, block_at(&m, vbar_el2 + 0x400, NOP, ERET));
+	g_assert_true(flow_time_known(&m.flow));
+	eret_to(&m, 2, 0x1010, 1);
+	begin(&m, block_at(&m, 0x1010, NOP, WFI));
+	g_assert_true(flow_time_known(&m.flow));
+	begin(&m, block_at(&m, 0x1018, NOP));
+	g_assert_false(flow_time_known(&m.flow));
+	machine_deinit(&m);
+}
+
+/* The end of a core's turn is told behind the block with which it ended. */
+static void test_turn(void)
+{
+	struct machine m;
+
+	machine_init(&m, 2);
+	begin(&m, block_at(&m, 0x1000, NOP, CBZ_AHEAD_8));
+	begin(&m, block_at(&m, 0x1008, NOP, NOP));
+	begin_at(&m, 1, block_at(&m, 0x2000, NOP, NOP, NOP), 0x2000);
+	begin_at(&m, 0, block_at(&m, 0x1010, NOP), 0x1010);
+	begin(&m, block_at(&m, 0x1014, NOP));
+	g_assert_nonnull(strstr(m.log->str, " 1008+2\n0:stopped 16\n0:EL1/1/0 1010+1\n"));
+	machine_deinit(&m);
+}
+
 static void test_virtual_offset(void)
 {
 	struct machine m;
@@ -429,6 +464,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/capture/virtual-etm/flow/mmio-restart", test_mmio_restart);
 	g_test_add_func("/capture/virtual-etm/flow/context", test_context_synchronisation);
 	g_test_add_func("/capture/virtual-etm/flow/time", test_time);
+	g_test_add_func("/capture/virtual-etm/flow/trapped-wait", test_trapped_wait);
+	g_test_add_func("/capture/virtual-etm/flow/turn", test_turn);
 	g_test_add_func("/capture/virtual-etm/flow/virtual-offset", test_virtual_offset);
 	g_test_add_func("/capture/virtual-etm/flow/vector-without-exception",
 	                test_vector_without_exception);

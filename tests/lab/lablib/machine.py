@@ -40,11 +40,17 @@ class Board:
     stm_pa: int
 
 
+
+
+def _virt(cores):
+    return Board(["-M", "virt,virtualization=on,gic-version=3,dtb-randomness=off", "-smp",
+                  str(cores), "-cpu", "cortex-a53"], 0x40000000, 3, "/pl011@9000000", 0x20000000)
+
+
 BOARDS = {
-    "virt2": Board(["-M", "virt,virtualization=on,gic-version=3,dtb-randomness=off", "-smp", "2",
-                    "-cpu", "cortex-a53"], 0x40000000, 3, "/pl011@9000000", 0x20000000),
-    "virt4": Board(["-M", "virt,virtualization=on,gic-version=3,dtb-randomness=off", "-smp", "4",
-                    "-cpu", "cortex-a53"], 0x40000000, 3, "/pl011@9000000", 0x20000000),
+    "virt1": _virt(1),
+    "virt2": _virt(2),
+    "virt4": _virt(4),
     "zcu102": Board(["-M", "xlnx-zcu102,virtualization=on,secure=off", "-smp", "2"],
                     0, 2, "/serial@ff000000", 0xF8000000),
 }

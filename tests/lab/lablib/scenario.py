@@ -11,7 +11,7 @@ import random
 
 from .paths import LAB, LabError
 
-MACHINES = ("virt2", "virt4", "zcu102")
+MACHINES = ("virt1", "virt2", "virt4", "zcu102")
 SCHEDULERS = ("credit2", "credit", "null", "rtds")
 # The bare-metal guests of tests/lab/guests, with the names of their tasks.
 BARE = {
@@ -90,7 +90,7 @@ class Scenario:
 
     @property
     def pcpus(self):
-        return 4 if self.machine == "virt4" else 2
+        return {"virt1": 1, "virt4": 4}.get(self.machine, 2)
 
 
 def names():

@@ -30,26 +30,31 @@ def build_compare():
 
 
 class Window:
-    """Boots `scenario` and traces `length` instructions from `start` on into `folder`."""
+    """Boots `scenario` and traces `length` instructions from `start` on into `folder`/capture.
+    `also` names further captures of the same run: folder to the virtual ETM's options."""
 
-    def __init__(self, scenario, folder, start, length, options=""):
+    def __init__(self, scenario, folder, start, length, options="", also=None):
         self.scenario = scenario
         self.folder = pathlib.Path(folder)
         self.start, self.stop = start, start + length
-        self.options = f",{options}" if options else ""
+        self.captures = {"capture": options, **(also or {})}
         self.machine = Machine(scenario, self.folder)
 
     def record(self, etm=True, truth=True, insns=True):
         """Returns the seconds that QEMU ran."""
-        for stale in ("capture", "truth"):
+        for stale in (*self.captures, "truth"):
             shutil.rmtree(self.folder / stale, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.machine.build()
         shift = self.scenario.icount_shift
         plugins = []
-        if etm:
-            plugins.append(f"{etm_plugin()},out={self.folder / 'capture'},start=insn:{self.start},"
-                           f"stop=insn:{self.stop},shift={shift},exit=on{self.options}")
+        for name, options in self.captures.items() if etm else ():
+            # A plugin loaded twice is one; under another name it is another.
+            plugin = self.folder / f"{name}.so"
+            shutil.copy(etm_plugin(), plugin)
+            plugins.append(f"{plugin},out={self.folder / name},start=insn:{self.start},"
+                           f"stop=insn:{self.stop},shift={shift},exit=on" +
+                           (options and f",{options}"))
         if truth:
             plugins.append(f"{truth_plugin()},out={self.folder / 'truth'},from={self.start},"
                            f"to={self.stop},shift={shift},insns={'on' if insns else 'off'}")
@@ -79,5 +84,5 @@ class Window:
         pairs = [line.split("=") for line in lines if "=" in line]
         return {key: int(value) for key, value in pairs if value.isdigit()}
 
-    def trace_bytes(self):
-        return (self.folder / "capture" / "cstrace.bin").stat().st_size
+    def trace_bytes(self, name="capture"):
+        return (self.folder / name / "cstrace.bin").stat().st_size
