@@ -16,7 +16,8 @@ def read(*path):
 
 
 def test_gui_every_text_is_listed():
-    """Each file with a text to translate is in po/POTFILES, and nothing else is."""
+    """Each file with a text to translate is in po/POTFILES, and nothing else is. The debug
+    panel's texts are terms of processors and kernels: its files may be there or not."""
     listed = set(read('po/POTFILES').split())
     found = set()
     for directory, _, names in os.walk(os.path.join(SOURCE, 'gui')):
@@ -26,7 +27,8 @@ def test_gui_every_text_is_listed():
                 found.add(path)
             if name.endswith('.ui') and 'translatable="yes"' in read(path):
                 found.add(path)
-    assert listed == found, sorted(listed ^ found)
+    debug = {path for path in found if path.startswith('gui/debug/')}
+    assert listed | debug == found, sorted((listed | debug) ^ found)
 
 
 def test_gui_texts_can_be_taken():
