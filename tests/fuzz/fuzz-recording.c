@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "analysis/quality.h"
+#include "analysis/schedule.h"
 
 static char *path;
 
@@ -39,7 +40,7 @@ static void write_whole(const uint8_t *bytes, size_t len_bytes)
 
 struct totals {
 	gint64 window_ns;
-	gsize n_owners;
+	gsize n_owners, n_vcpus;
 	guint64 rows;
 };
 
@@ -82,6 +83,74 @@ static gboolean check_stm(const struct row_stm *row, gpointer data)
 	g_assert_true(row->payload_bytes == 0 || row->payload != NULL);
 	((struct totals *)data)->rows++;
 	return TRUE;
+}
+
+static gboolean check_run(const struct row_vcpu_run *row, gpointer data)
+{
+	struct totals *totals = data;
+
+	g_assert_cmpuint(row->vcpu, <, totals->n_vcpus);
+	g_assert_cmpint(row->start_ns, <=, totals->window_ns - row->duration_ns);
+	g_assert_cmpint(row->guest_ns + row->hypervisor_ns, <=, row->duration_ns);
+	g_assert_true(row->confidence >= 0 && row->confidence <= 1);
+	totals->rows++;
+	return TRUE;
+}
+
+static gboolean check_exit(const struct row_exit *row, gpointer data)
+{
+	struct totals *totals = data;
+
+	g_assert_cmpuint(row->vcpu, <, totals->n_vcpus);
+	g_assert_cmpint(row->next_vcpu, <, (gint)totals->n_vcpus);
+	g_assert_cmpint(row->start_ns, <=, totals->window_ns - row->duration_ns);
+	g_assert_cmpint(row->idle_hypervisor_ns, <=, row->hypervisor_ns);
+	g_assert_nonnull(exit_reason_name(row->reason));
+	totals->rows++;
+	return TRUE;
+}
+
+static gboolean check_request(const struct row_request *row, gpointer data)
+{
+	struct totals *totals = data;
+
+	g_assert_true(row_request_is_valid(row));
+	g_assert_cmpint(row->t_ns[REQUEST_STAGES - 1], <=, totals->window_ns);
+	totals->rows++;
+	return TRUE;
+}
+
+/* The reports' tables of whatever the file holds. */
+static void check_figures(recording_reader *reader)
+{
+	static struct figures *(*const makers[])(const struct schedule_rows *) = {
+		schedule_figures, exits_figures, overhead_by_vcpu, latency_figures,
+		backend_stages,   backend_pairs, backend_requests
+	};
+	const struct schedule_filter filter = { .vcpu = OWNER_NO_VALUE, .to_ns = G_MAXINT64 };
+	struct schedule_rows rows;
+
+	if (!schedule_rows_init(&rows, reader, &filter, NULL))
+		return;
+	for (gsize i = 0; i < G_N_ELEMENTS(makers); i++)
+		figures_free(makers[i](&rows));
+	schedule_rows_deinit(&rows);
+}
+
+static void check_guests(recording_reader *reader, struct totals *totals)
+{
+	const struct row_core *cores;
+	gsize n_cores;
+
+	recording_reader_vcpus(reader, &totals->n_vcpus);
+	for (guint i = 0; i < totals->n_vcpus; i++)
+		recording_reader_vcpu_runs(reader, i, 0, G_MAXINT64, check_run, totals, NULL);
+	cores = recording_reader_cores(reader, &n_cores);
+	for (gsize i = 0; i < n_cores; i++)
+		recording_reader_exits(reader, cores[i].core, 0, G_MAXINT64, check_exit, totals,
+		                       NULL);
+	recording_reader_requests(reader, check_request, totals, NULL);
+	check_figures(reader);
 }
 
 static void check_core(recording_reader *reader, guint core, struct totals *totals)
@@ -134,5 +203,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len_bytes)
 		check_core(reader, cores[i].core, &totals);
 	recording_reader_stm(reader, check_stm, &totals, NULL);
 	check_account(reader);
+	check_guests(reader, &totals);
 	return 0;
 }

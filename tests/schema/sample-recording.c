@@ -66,12 +66,8 @@ static void write_rows(struct recording_writer *writer)
 	g_assert_true(recording_writer_quality_event(writer, &event, NULL));
 }
 
-void sample_recording_write(const char *path, const char *time)
+static void write_meta(recording_writer *writer, const char *time)
 {
-	g_autoptr(recording_writer) writer = recording_writer_new(path, NULL);
-
-	g_assert_nonnull(writer);
-	write_rows(writer);
 	g_assert_true(recording_writer_meta(writer, "time", time, NULL));
 	g_assert_true(recording_writer_meta(writer, "time_base", "timestamps", NULL));
 	g_assert_true(recording_writer_meta(writer, "timestamp_hz_source", "capture", NULL));
@@ -79,4 +75,124 @@ void sample_recording_write(const char *path, const char *time)
 	g_assert_true(recording_writer_meta(writer, "scheduler", "credit2", NULL));
 	g_assert_true(recording_writer_meta_int(writer, "window_ns", SAMPLE_WINDOW_NS, NULL));
 	g_assert_true(recording_writer_finish(writer, NULL));
+}
+
+void sample_recording_write(const char *path, const char *time)
+{
+	g_autoptr(recording_writer) writer = recording_writer_new(path, NULL);
+
+	g_assert_nonnull(writer);
+	write_rows(writer);
+	write_meta(writer, time);
+}
+
+const struct row_vcpu sample_vcpus[SAMPLE_VCPUS] = { { 0, 1, 0, TRUE },
+	                                             { 1, 2, 0, FALSE },
+	                                             { 2, 2, NONE, FALSE } };
+const struct row_vcpu_run sample_runs[SAMPLE_RUNS] = {
+	{ 0, 100000, 500000, 1, RUN_RUNNING, 400000, 60000, 480000, 3, KNOWN_EXACT, 1 },
+	{ 0, 600000, 300000, NONE, RUN_BLOCKED, 0, 0, 0, 0, KNOWN_INFERRED, 0.75 },
+	{ 1, 0, 400000, 0, RUN_RUNNING, 400000, 0, 0, 0, KNOWN_INFERRED, 0.5 },
+	{ 2, 500000, 200000, 0, RUN_RUNNING, 200000, 0, 0, 0, KNOWN_NOT, 0 },
+};
+const struct row_function sample_functions[SAMPLE_FUNCTIONS] = {
+	{ 0, "do_event_channel_op", "handler" }, { 1, "vcpu_wake", "wake" }
+};
+const struct row_exit sample_exits[SAMPLE_EXITS] = {
+	{ 0,
+	  400000,
+	  100000,
+	  60000,
+	  40000,
+	  5000,
+	  7000,
+	  EXIT_CALL,
+	  2,
+	  TRUE,
+	  TRUE,
+	  0xffff800008012348,
+	  0xffff800008012348,
+	  1,
+	  0,
+	  EXIT_ENDED_OTHER,
+	  KNOWN_EXACT,
+	  1,
+	  900,
+	  NONE,
+	  FALSE,
+	  100,
+	  INSTRUCTION_HVC,
+	  1 },
+	{ 1,
+	  900000,
+	  100000,
+	  100000,
+	  0,
+	  0,
+	  0,
+	  EXIT_UNKNOWN,
+	  NONE,
+	  FALSE,
+	  FALSE,
+	  0,
+	  0,
+	  2,
+	  NONE,
+	  EXIT_ENDED_LOST,
+	  KNOWN_NOT,
+	  0,
+	  NONE,
+	  5,
+	  TRUE,
+	  0,
+	  INSTRUCTION_UNKNOWN,
+	  0 },
+};
+const struct row_hypervisor_call sample_calls[SAMPLE_CALLS] = { { 0, 410000, 0, 1 },
+	                                                        { 0, 420000, 1, 1 } };
+const struct row_request sample_requests[SAMPLE_REQUESTS] = {
+	{ 0,
+	  2,
+	  1,
+	  77,
+	  { 400000, 420000, 450000, NONE, 450000, 700000, 710000, 750000, 750001 },
+	  0x131,
+	  0x1f7,
+	  0,
+	  FALSE },
+	{ 1,
+	  2,
+	  1,
+	  NONE,
+	  { NONE, NONE, NONE, NONE, NONE, 800000, NONE, NONE, NONE },
+	  0,
+	  0,
+	  7,
+	  TRUE },
+};
+
+static void write_guests(recording_writer *writer)
+{
+	for (guint i = 0; i < SAMPLE_VCPUS; i++)
+		g_assert_true(recording_writer_vcpu(writer, &sample_vcpus[i], NULL));
+	for (guint i = 0; i < SAMPLE_RUNS; i++)
+		g_assert_true(recording_writer_vcpu_run(writer, &sample_runs[i], NULL));
+	for (guint i = 0; i < SAMPLE_FUNCTIONS; i++)
+		g_assert_true(recording_writer_function(writer, &sample_functions[i], NULL));
+	for (guint i = 0; i < SAMPLE_EXITS; i++)
+		g_assert_true(recording_writer_exit(writer, &sample_exits[i], NULL));
+	for (guint i = 0; i < SAMPLE_CALLS; i++)
+		g_assert_true(recording_writer_hypervisor_call(writer, &sample_calls[i], NULL));
+	for (guint i = 0; i < SAMPLE_REQUESTS; i++)
+		g_assert_true(recording_writer_request(writer, &sample_requests[i], NULL));
+}
+
+void sample_recording_write_guests(const char *path)
+{
+	g_autoptr(recording_writer) writer = recording_writer_new(path, NULL);
+
+	g_assert_nonnull(writer);
+	write_rows(writer);
+	write_guests(writer);
+	write_meta(writer, "measured");
 }
