@@ -3,7 +3,8 @@
 
 Boots Xen with Dom0 and two Linux guests twice, traced, and expects the same bytes; decodes
 the trace and compares the account with the truth plugin's; looks into the frozen dump.
-Then the frontend and backend pair: requests served, and their STM markers in order.
+Then the frontend and backend pair: requests served, their STM markers in order, and every
+request with its stages against the truth, with markers and without.
 
 Skips, saying why, where the packages cannot be had. The runs are kept in a temporary
 folder; the cache of packages and builds is the lab's.
@@ -14,12 +15,13 @@ import pathlib
 import shutil
 import sqlite3
 import struct
+import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 # pylint: disable=wrong-import-position
-from lablib import account, exits, paths, scenario, vcpus  # noqa: E402
+from lablib import account, exits, paths, requests, scenario, vcpus  # noqa: E402
 from lablib.machine import MIB  # noqa: E402
 from lablib.run import Run  # noqa: E402
 from tap import Skip, expect, main  # noqa: E402
@@ -167,6 +169,47 @@ def markers_in_order():
     print(f"# {len(values)} markers of {len(steps)} requests")
 
 
+FRONTEND, BACKEND = (3, 0x200), (4, 0x300)  # VMID and first context ID in backend-load
+CLOSE_NS = 2000
+
+
+def all_found(recording, stages):
+    """Every request of the truth is one of the recording's, and of each stage at least 98 %
+    are within CLOSE_NS; those of `stages` all are."""
+    expected = requests.truth(ready("pair"), FRONTEND, BACKEND)
+    found = requests.recorded(recording)
+    pairs, errors = requests.compare(expected, found)
+    expect(len(expected) >= 100, f"{len(expected)} requests only")
+    expect(len({id(other) for _, other in pairs}) == len(expected),
+           "each request of the truth is one of its own")
+    for stage, differences in errors.items():
+        close = sum(abs(difference) <= CLOSE_NS for difference in differences)
+        expect(close >= (1 if stage in stages else 0.98) * len(expected),
+               f"{stage}: {close} of {len(expected)} are within {CLOSE_NS} ns")
+    worst = ", ".join(f"{stage} {max(map(abs, differences))}"
+                      for stage, differences in errors.items())
+    print(f"# {len(expected)} requests, largest differences in ns: {worst}")
+    return pairs
+
+
+def requests_equal_truth():
+    pairs = all_found(ready("pair") / "recording.hvs", ("t0", "t4", "t5", "t8"))
+    expect(all(other["known"] == "exact" for _, other in pairs), "all of it is exact")
+
+
+def requests_without_markers():
+    """The same with the markers taken away: found and timed by hypercalls and tasks."""
+    folder = ready("pair")
+    lines = (folder / "system.ini").read_text().replace("stm_channels=", "stm_channels=6000")
+    (folder / "unmarked.ini").write_text(lines)
+    recording = folder / "unmarked.hvs"
+    subprocess.run([str(HVSCOPE), "decode", str(folder / "capture"), "-o", str(recording),
+                    "--system", str(folder / "unmarked.ini")], check=True, capture_output=True)
+    pairs = all_found(recording, ())
+    expect(all(other["known"] == "inferred" for _, other in pairs), "all of it is inferred")
+    expect(all(other["number"] is None for _, other in pairs), "no numbers without markers")
+
+
 try:
     main([("lab-run/first", run("overcommit", "first")),
           ("lab-run/second", run("overcommit", "second")),
@@ -176,6 +219,8 @@ try:
           ("lab-run/dump-is-whole", dump_is_whole),
           ("lab-run/pair", run("backend-load", "pair")),
           ("lab-run/requests-were-served", requests_were_served),
-          ("lab-run/markers-in-order", markers_in_order)])
+          ("lab-run/markers-in-order", markers_in_order),
+          ("lab-run/requests-equal-truth", requests_equal_truth),
+          ("lab-run/requests-without-markers", requests_without_markers)])
 finally:
     shutil.rmtree(RUNS, ignore_errors=True)

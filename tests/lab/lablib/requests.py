@@ -94,17 +94,15 @@ def recorded(path):
 
 
 def compare(expected, found):
-    """Pairs each expected request with the found one whose t0 is nearest. Returns the pairs (the
-    second is None where there is none within half the way to the next) and, per stage, the
-    differences in ns."""
-    starts = [(request["t0"], i) for i, request in enumerate(found) if request["t0"] is not None]
-    pairs, used = [], set()
+    """Each expected request with the recorded one whose t0 is nearest, and per stage the
+    differences of what was recorded, in ns."""
+    starts = sorted((request["t0"], i) for i, request in enumerate(found)
+                    if request["t0"] is not None)
+    pairs = []
     for request in expected:
         at = bisect.bisect_left(starts, (request["t0"],))
-        near = [start for start in starts[max(0, at - 1):at + 1] if start[1] not in used]
+        near = starts[max(0, at - 1):at + 1]
         best = min(near, key=lambda start, t0=request["t0"]: abs(start[0] - t0), default=None)
-        if best is not None:
-            used.add(best[1])
         pairs.append((request, None if best is None else found[best[1]]))
     errors = {stage: [other[stage] - request[stage] for request, other in pairs
                       if other is not None and other[stage] is not None] for stage in STAGES}
