@@ -5,11 +5,12 @@ enum latency {
 	LATENCY_INJECTION, /* EL2 entry by an interrupt to the guest's own vector */
 	LATENCY_SWITCH,    /* last instruction of one vCPU to the first of the next */
 	LATENCY_PREEMPT,   /* runnable after an interrupt, until it ran again */
+	LATENCY_WOKEN,     /* runnable after it was blocked: from the hypervisor's wake */
 	LATENCIES
 };
 
 static const char *const latency_names[LATENCIES] = { "wake-to-guest", "irq-injection",
-	                                              "context-switch", "preempt-wait" };
+	                                              "context-switch", "preempt-wait", "wake" };
 
 static const struct figure_column latency_columns[] = {
 	{ "domain", "Domain", FIGURE_TEXT, TRUE },
@@ -26,6 +27,13 @@ static void add_value(GArray **sets, guint vcpu, enum latency latency, gint64 va
 	if (*set == NULL)
 		*set = g_array_new(FALSE, FALSE, sizeof(gint64));
 	g_array_append_val(*set, value_ns);
+}
+
+/* Whether a runnable vCPU had been blocked until then: its rows have no gaps. */
+static gboolean follows_block(const struct row_vcpu_run *run, const struct row_vcpu_run *before)
+{
+	return before != NULL && before->vcpu == run->vcpu && before->state == RUN_BLOCKED &&
+	       before->start_ns + before->duration_ns == run->start_ns;
 }
 
 /* Each is the vCPU's that was made to wait: the one entered. */
@@ -49,7 +57,10 @@ static void gather(const struct schedule_rows *self, GArray **sets)
 		const struct row_vcpu_run *run = &g_array_index(self->runs, struct row_vcpu_run, i);
 
 		if (run->state == RUN_RUNNABLE)
-			add_value(sets, run->vcpu, LATENCY_PREEMPT, run->duration_ns);
+			add_value(sets, run->vcpu,
+			          follows_block(run, i > 0 ? run - 1 : NULL) ? LATENCY_WOKEN
+			                                                     : LATENCY_PREEMPT,
+			          run->duration_ns);
 	}
 }
 
