@@ -195,7 +195,8 @@ static void print_threads(const char *machine, unsigned listing)
 			if (!isdigit(thread->d_name[0]))
 				continue;
 			if (length == 0)
-				length = snprintf(line, sizeof line, "proc %s %u:", machine, listing);
+				length = snprintf(line, sizeof line, "proc %s %u:", machine,
+				                  listing);
 			length += snprintf(line + length, sizeof line - (size_t)length, " %.10s",
 			                   thread->d_name);
 			if (length > 60) {
