@@ -35,6 +35,8 @@ static void show_stop(struct debug *self, const struct stop_place *at)
 	g_autofree char *where = NULL;
 
 	self->cpu = at->stop.cpu;
+	if (self->stopped != NULL)
+		self->stopped(self, at);
 	if (at->machine != NULL) {
 		g_free(self->current);
 		self->current = g_strdup(at->machine->name);

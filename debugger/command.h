@@ -27,6 +27,10 @@ struct debug {
 	unsigned cpu;  /* the core that steps */
 	struct breakpoints *breakpoints; /* NULL until the first one */
 	unsigned depth;                  /* of scripts that call scripts */
+	/* Called at each stop that a command brings about, before it is printed; NULL: nobody
+	 * wants to know. `at` is valid during the call. */
+	void (*stopped)(struct debug *self, const struct stop_place *at);
+	gpointer stopped_data;
 };
 
 struct debug_command {
