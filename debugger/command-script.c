@@ -62,7 +62,18 @@ static gboolean run_echo(struct debug *self, int argc, char **argv, GError **err
 	return TRUE;
 }
 
+static gboolean run_help(struct debug *self, int argc, char **argv, GError **error)
+{
+	g_autofree char *text = debug_describe_commands();
+
+	if (!debug_parse(self, &argc, &argv, NULL, 0, 0, error))
+		return FALSE;
+	fprintf(self->out, "%s\n", text);
+	return TRUE;
+}
+
 const struct debug_command debug_commands_script[] = {
+	{ "help", "", "this list", run_help },
 	{ "script", "FILE", "runs commands from a file, one a line, until one fails", run_script },
 	{ "echo", "WORDS", "prints them", run_echo },
 	{ NULL },

@@ -572,4 +572,5 @@ void window_update_actions(HvsWindow *self)
 	set_enabled(self, "undo", self->document != NULL && hvs_view_can_undo(self->view));
 	set_enabled(self, "redo", self->document != NULL && hvs_view_can_redo(self->view));
 	set_enabled(self, "open", self->job == NULL);
+	window_debug_update(self);
 }

@@ -47,8 +47,8 @@ static void update(HvsWindow *self)
 
 static void stop_taken(HvsWindow *self)
 {
-	const struct picture_stop *stop = hvs_session_stop(session_of(self));
-	g_autofree char *text = picture_stop_text(stop);
+	const struct scene_stop *stop = hvs_session_stop(session_of(self));
+	g_autofree char *text = scene_stop_text(stop);
 	g_autofree char *title = g_strdup_printf("%s \342\200\223 hvscope", text);
 
 	gtk_window_set_title(GTK_WINDOW(self), title);
@@ -196,22 +196,23 @@ static gboolean owner_selection(HvsWindow *self, guint owner, struct selection *
 	gsize n;
 	const struct row_owner *owners =
 		recording_reader_owners(hvs_document_reader(self->document), &n);
-	const struct picture_machine *machine;
+	const struct scene_machine *machine;
 
 	if (owner >= n)
 		return FALSE;
 	*out = (struct selection) { .machine = -1, .vcpu = -1, .tid = -1 };
-	if (owners[owner].owner_class == OWNER_HYPERVISOR || owners[owner].owner_class == OWNER_IDLE)
+	if (owners[owner].owner_class == OWNER_HYPERVISOR ||
+	    owners[owner].owner_class == OWNER_IDLE)
 		out->machine = 0;
 	else if (owners[owner].owner_class == OWNER_GUEST)
 		out->machine = (gint)owners[owner].vmid;
-	machine = picture_machine(hvs_session_picture(session_of(self)), out->machine);
+	machine = scene_machine(hvs_session_scene(session_of(self)), out->machine);
 	if (machine == NULL)
 		return FALSE;
-	if (picture_machine_task(machine, owners[owner].context_id) != NULL && out->machine != 0)
+	if (scene_machine_task(machine, owners[owner].context_id) != NULL && out->machine != 0)
 		out->tid = owners[owner].context_id;
 	else if (machine->vcpus->len > 0)
-		out->vcpu = (gint)((const struct picture_vcpu *)machine->vcpus->pdata[0])->id;
+		out->vcpu = (gint)((const struct scene_vcpu *)machine->vcpus->pdata[0])->id;
 	return TRUE;
 }
 
@@ -221,14 +222,14 @@ void window_debug_follow(HvsWindow *self)
 	struct selection selection;
 
 	if (self->panel != NULL && self->document != NULL && instance != NULL &&
-	    hvs_session_picture(session_of(self)) != NULL &&
+	    hvs_session_scene(session_of(self)) != NULL &&
 	    owner_selection(self, instance->owner, &selection))
 		hvs_session_select(session_of(self), selection);
 }
 
 void window_debug_show(HvsWindow *self)
 {
-	if (self->panel == NULL || hvs_session_picture(session_of(self)) == NULL)
+	if (self->panel == NULL || hvs_session_scene(session_of(self)) == NULL)
 		return;
 	window_debug_follow(self);
 	gtk_stack_set_visible_child(GTK_STACK(self->pages), self->panel);
@@ -265,8 +266,7 @@ static guint lane_of(HvsWindow *self, const guint8 *wanted, gsize n_owners)
 static gboolean last_run(HvsWindow *self, guint lane, const guint8 *wanted, struct instance *out,
                          GError **error)
 {
-	struct instance from = { .lane = lane,
-		                 .start_ns = hvs_document_window_ns(self->document) };
+	struct instance from = { .lane = lane, .start_ns = hvs_document_window_ns(self->document) };
 	struct instance found;
 
 	for (guint tries = 0; tries < 10000; tries++) {
@@ -302,8 +302,9 @@ static void do_timeline(HvsWindow *self)
 	lane = lane_of(self, wanted, n);
 	if (lane == LANE_NO_PARENT || !last_run(self, lane, wanted, &found, &error)) {
 		hvs_window_say(self, GTK_MESSAGE_INFO,
-		               error != NULL ? error->message
-		                             : _("The recording shows no time of what is selected."));
+		               error != NULL
+		                       ? error->message
+		                       : _("The recording shows no time of what is selected."));
 		return;
 	}
 	gtk_stack_set_visible_child_name(GTK_STACK(self->pages), "recording");
@@ -349,8 +350,8 @@ void window_debug_init(HvsWindow *self)
 
 		g_action_map_add_action_entries(G_ACTION_MAP(self), &entry, 1, self);
 	}
-	g_signal_connect_swapped(self->timeline, "button-press-event",
-	                         G_CALLBACK(timeline_pressed), self);
+	g_signal_connect_swapped(self->timeline, "button-press-event", G_CALLBACK(timeline_pressed),
+	                         self);
 	update(self);
 }
 

@@ -22,6 +22,7 @@ struct _HvsWindow {
 	GtkWidget *chips, *overview_box, *paned, *charts, *inspector_box, *lane_search;
 	GtkWidget *coverage, *note;
 	GMenuModel *lane_menu;
+	GtkWidget *panel; /* HvsPanel; NULL until a target is wanted */
 
 	HvsTimeline *timeline;
 	HvsTimeline *second_timeline; /* NULL: no second recording */
@@ -46,6 +47,13 @@ struct _HvsWindow {
 /* The timeline that has the focus, or the first. */
 HvsTimeline *window_timeline(HvsWindow *self);
 HvsDocument *window_document(HvsWindow *self);
+
+/* window-debug.c */
+void window_debug_init(HvsWindow *self);
+void window_debug_update(HvsWindow *self);
+/* What is chosen in the timeline is selected in the panel; and the panel is shown. */
+void window_debug_follow(HvsWindow *self);
+void window_debug_show(HvsWindow *self);
 
 void window_add_actions(HvsWindow *self);
 void window_update_actions(HvsWindow *self);

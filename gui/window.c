@@ -233,6 +233,7 @@ static void instance_chosen(HvsTimeline *timeline, HvsWindow *self)
 
 	if (timeline == self->timeline)
 		hvs_inspector_update_instance(self->inspector);
+	window_debug_follow(self);
 	window_update_actions(self);
 	/* Whoever goes through a table wants to keep it. */
 	if (focus != NULL && gtk_widget_is_ancestor(focus, GTK_WIDGET(pages)))
@@ -413,10 +414,11 @@ static gboolean key_pressed(GtkWidget *widget, GdkEventKey *event)
 {
 	GtkWidget *focus = gtk_window_get_focus(GTK_WINDOW(widget));
 	const gboolean charting = focus != NULL && HVS_IS_TIMELINE(focus);
+	const char *page = gtk_stack_get_visible_child_name(GTK_STACK(HVS_WINDOW(widget)->pages));
 	const struct command *command = NULL;
 
 	/* Letters belong to whoever is typing; Enter and arrows to the tables. */
-	if (!GTK_IS_ENTRY(focus) && !GTK_IS_LABEL(focus))
+	if (g_strcmp0(page, "recording") == 0 && !GTK_IS_ENTRY(focus) && !GTK_IS_LABEL(focus))
 		command = commands_of_key(event);
 	if (command != NULL && (charting || gdk_keyval_to_upper(event->keyval) !=
 	                                            gdk_keyval_to_lower(event->keyval))) {
@@ -567,6 +569,7 @@ static void hvs_window_init(HvsWindow *self)
 	build_charts(self);
 	build_recent(self);
 	window_add_actions(self);
+	window_debug_init(self);
 	window_find_init(self);
 	self->view_handler = g_signal_connect_swapped(self->view, "changed",
 	                                              G_CALLBACK(window_update_actions), self);

@@ -20,6 +20,10 @@ void hvs_window_open(HvsWindow *self, GFile *file);
 /* Shows a second recording below, on the same time axis, as soon as there is a first. */
 void hvs_window_compare(HvsWindow *self, const char *path);
 
+/* Connects the stop-mode panel to a target (docs/debug.md) and shows it. `system_path` may
+ * be NULL. */
+void hvs_window_debug(HvsWindow *self, const char *target, const char *system_path);
+
 /* Adds a page beside the timeline. `name` is its id, `title` what the switcher says. */
 void hvs_window_add_page(HvsWindow *self, GtkWidget *page, const char *name, const char *title);
 

@@ -64,15 +64,13 @@ static gboolean tap_read(struct target *target, struct target_transfer *transfer
 	struct target_tap *self = (struct target_tap *)target;
 
 	if (self->link.latency_us == 0 && self->link.bytes_per_s == 0) {
-		if (!may_go_on(self, error) ||
-		    !read_behind(self, transfers, n_transfers, error))
+		if (!may_go_on(self, error) || !read_behind(self, transfers, n_transfers, error))
 			return FALSE;
 	}
 	/* A slow link takes them one by one, so that a cancel need not wait for all. */
 	for (size_t i = 0; i < n_transfers; i++) {
 		if (self->link.latency_us != 0 || self->link.bytes_per_s != 0) {
-			if (!may_go_on(self, error) ||
-			    !read_behind(self, &transfers[i], 1, error))
+			if (!may_go_on(self, error) || !read_behind(self, &transfers[i], 1, error))
 				return FALSE;
 			pay(self, 1, transfers[i].len_bytes);
 		}
@@ -94,7 +92,8 @@ static gboolean tap_write(struct target *target, struct target_transfer *transfe
 		if (!may_go_on(self, error))
 			return FALSE;
 		transfers[i].ok = target_write(self->behind, &transfers[i], 1, &refused);
-		if (refused != NULL && !g_error_matches(refused, TARGET_ERROR, TARGET_ERROR_MEMORY)) {
+		if (refused != NULL &&
+		    !g_error_matches(refused, TARGET_ERROR, TARGET_ERROR_MEMORY)) {
 			g_propagate_error(error, g_steal_pointer(&refused));
 			return FALSE;
 		}
@@ -117,7 +116,8 @@ static gboolean tap_register_get(struct target *target, unsigned cpu, const char
 	{
 		g_autoptr(GError) failed = NULL;
 
-		if (watch(self, target_register_get(self->behind, cpu, name, out, &failed), &failed))
+		if (watch(self, target_register_get(self->behind, cpu, name, out, &failed),
+		          &failed))
 			return TRUE;
 		g_propagate_error(error, g_steal_pointer(&failed));
 		return FALSE;
@@ -147,8 +147,7 @@ static gboolean tap_resume(struct target *target, GError **error)
 {
 	struct target_tap *self = (struct target_tap *)target;
 
-	if (!may_go_on(self, error) ||
-	    !watch(self, target_continue(self->behind, error), error))
+	if (!may_go_on(self, error) || !watch(self, target_continue(self->behind, error), error))
 		return FALSE;
 	g_atomic_int_set(&self->control->running, 1);
 	return TRUE;
@@ -190,7 +189,8 @@ static gboolean tap_break_change(struct target *target, const struct target_brea
 {
 	struct target *behind = ((struct target_tap *)target)->behind;
 
-	return set ? target_break_set(behind, what, error) : target_break_clear(behind, what, error);
+	return set ? target_break_set(behind, what, error)
+	           : target_break_clear(behind, what, error);
 }
 
 static void tap_free(struct target *target)
@@ -230,7 +230,8 @@ struct target *target_tap_new(struct target *behind, struct target_tap_control *
 	self->link = *link;
 	self->target.capabilities = target_capabilities(behind);
 	self->target.n_cpus = target_cpu_count(behind);
-	self->target.line_bytes = link->line_bytes != 0 ? link->line_bytes : target_line_bytes(behind);
+	self->target.line_bytes =
+		link->line_bytes != 0 ? link->line_bytes : target_line_bytes(behind);
 	self->target.running = target_is_running(behind);
 	self->registers_epoch = g_new0(uint64_t, self->target.n_cpus);
 	g_array_append_vals(self->target.regions, regions, (guint)n_regions);

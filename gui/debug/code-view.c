@@ -49,10 +49,10 @@ static gint fill(GtkListStore *store, GPtrArray *lines)
 		}
 		if (line->current)
 			current = n;
-		gtk_list_store_insert_with_values(
-			store, NULL, -1, COLUMN_MARK, line->current ? "\342\226\266" : "",
-			COLUMN_PLACE, place, COLUMN_TEXT, line->text, COLUMN_LOOK,
-			line->current ? LOOK_STRONG : LOOK_PLAIN, -1);
+		gtk_list_store_insert_with_values(store, NULL, -1, COLUMN_MARK,
+		                                  line->current ? "\342\226\266" : "", COLUMN_PLACE,
+		                                  place, COLUMN_TEXT, line->text, COLUMN_LOOK,
+		                                  line->current ? LOOK_STRONG : LOOK_PLAIN, -1);
 		n++;
 	}
 	return current;
@@ -102,10 +102,9 @@ void hvs_code_view_show(HvsCodeView *self, const struct look_frame *frame)
 		answered(self, NULL, NULL);
 		return;
 	}
-	where = g_strdup_printf("%s: %s%s%s", frame->machine,
-	                        frame->function != NULL ? frame->function : "??",
-	                        frame->file != NULL ? _(", ") : "",
-	                        frame->file != NULL ? frame->file : "");
+	where = g_strdup_printf(
+		"%s: %s%s%s", frame->machine, frame->function != NULL ? frame->function : "??",
+		frame->file != NULL ? _(", ") : "", frame->file != NULL ? frame->file : "");
 	gtk_label_set_text(GTK_LABEL(self->where), where);
 	hvs_session_ask(self->session, &look_code,
 	                look_place_new(frame->space, frame->pc, frame->file, frame->line), answered,

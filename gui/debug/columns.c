@@ -14,8 +14,8 @@ static void show(GtkTreeViewColumn *column, GtkCellRenderer *cell, GtkTreeModel 
 	(void)column;
 	gtk_tree_model_get(model, iter, GPOINTER_TO_INT(data), &look, -1);
 	look = CLAMP(look, LOOK_PLAIN, LOOK_WRONG);
-	g_object_set(cell, "foreground",
-	             look < (gint)G_N_ELEMENTS(colours) ? colours[look] : NULL, "weight",
+	g_object_set(cell, "foreground", look < (gint)G_N_ELEMENTS(colours) ? colours[look] : NULL,
+	             "weight",
 	             look == LOOK_STRONG || look == LOOK_CHANGED ? PANGO_WEIGHT_BOLD
 	                                                         : PANGO_WEIGHT_NORMAL,
 	             NULL);

@@ -28,6 +28,6 @@ GtkTreeViewColumn *columns_add(GtkTreeView *view, const char *title, gint column
                                enum column_kind kind);
 
 /* The template's child `name`, where struct TYPE has the member of that name. */
-#define COLUMNS_BIND(class, TYPE, name)                                                  \
-	gtk_widget_class_bind_template_child_full(GTK_WIDGET_CLASS(class), #name, FALSE, \
+#define COLUMNS_BIND(class, TYPE, name)                                                            \
+	gtk_widget_class_bind_template_child_full(GTK_WIDGET_CLASS(class), #name, FALSE,           \
 	                                          G_STRUCT_OFFSET(struct _##TYPE, name))

@@ -23,7 +23,8 @@ G_DEFINE_TYPE(HvsConsoleView, hvs_console_view, GTK_TYPE_BOX)
 static void print(HvsConsoleView *self, const char *said)
 {
 	GtkTextBuffer *buffer = gtk_text_view_get_buffer(GTK_TEXT_VIEW(self->text));
-	g_autofree char *valid = g_utf8_make_valid(said, (gssize)MIN(strlen(said), ANSWER_MAX_BYTES));
+	g_autofree char *valid =
+		g_utf8_make_valid(said, (gssize)MIN(strlen(said), ANSWER_MAX_BYTES));
 	GtkTextIter end;
 	gint extra = gtk_text_buffer_get_char_count(buffer) - OUTPUT_MAX_CHARS;
 
@@ -117,9 +118,8 @@ static void step_history(HvsConsoleView *self, gint by)
 	guint at = (guint)CLAMP((gint)self->at + by, 0, (gint)self->history->len);
 
 	self->at = at;
-	gtk_entry_set_text(GTK_ENTRY(self->entry), at < self->history->len
-	                                                   ? g_ptr_array_index(self->history, at)
-	                                                   : "");
+	gtk_entry_set_text(GTK_ENTRY(self->entry),
+	                   at < self->history->len ? g_ptr_array_index(self->history, at) : "");
 	gtk_editable_set_position(GTK_EDITABLE(self->entry), -1);
 }
 

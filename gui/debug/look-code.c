@@ -62,9 +62,8 @@ static char *with_symbol(const struct machine *machine, const cs_insn *insn)
 	g_autofree char *name = NULL;
 
 	if (goes && hash != NULL && machine->has_program)
-		name = program_name_address(
-			&machine->program,
-			(struct va) { g_ascii_strtoull(hash + 1, NULL, 16) });
+		name = program_name_address(&machine->program,
+		                            (struct va) { g_ascii_strtoull(hash + 1, NULL, 16) });
 	return g_strdup_printf("%-7s %s%s%s%s", insn->mnemonic, insn->op_str,
 	                       name != NULL ? "  <" : "", name != NULL ? name : "",
 	                       name != NULL ? ">" : "");
@@ -76,10 +75,9 @@ static void add_line(struct look_lines *self, csh capstone, const struct machine
 	struct look_line *line = g_new0(struct look_line, 1);
 	cs_insn *insn = NULL;
 	gsize n = cs_disasm(capstone, bytes, 4, address, 1, &insn);
-	g_autofree char *name = machine->has_program
-	                                ? program_name_address(&machine->program,
-	                                                       (struct va) { address })
-	                                : NULL;
+	g_autofree char *name = machine->has_program ? program_name_address(&machine->program,
+	                                                                    (struct va) { address })
+	                                             : NULL;
 	guint32 word;
 
 	memcpy(&word, bytes, sizeof(word));

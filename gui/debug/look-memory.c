@@ -81,16 +81,16 @@ static void add_attributes(GPtrArray *out, const struct vmsa_attributes *a, guin
 
 	if (a->size_bytes == 0)
 		return;
-	g_ptr_array_add(
-		out,
-		g_strdup_printf(_("stage %u: %" G_GUINT64_FORMAT
-	                          " KiB, %s, memory 0x%02x, shareability %u%s%s%s%s%s"),
-	                        stage, a->size_bytes / 1024,
-	                        _(stage == 1 ? ap1[a->ap & 3] : ap2[a->ap & 3]), a->memory,
-	                        a->shareability, a->execute_never ? ", XN" : "",
-	                        a->privileged_execute_never ? ", PXN" : "",
-	                        a->contiguous ? _(", contiguous") : "", a->not_global ? ", nG" : "",
-	                        a->access_flag ? "" : _(", access flag clear")));
+	g_ptr_array_add(out,
+	                g_strdup_printf(_("stage %u: %" G_GUINT64_FORMAT
+	                                  " KiB, %s, memory 0x%02x, shareability %u%s%s%s%s%s"),
+	                                stage, a->size_bytes / 1024,
+	                                _(stage == 1 ? ap1[a->ap & 3] : ap2[a->ap & 3]), a->memory,
+	                                a->shareability, a->execute_never ? ", XN" : "",
+	                                a->privileged_execute_never ? ", PXN" : "",
+	                                a->contiguous ? _(", contiguous") : "",
+	                                a->not_global ? ", nG" : "",
+	                                a->access_flag ? "" : _(", access flag clear")));
 }
 
 static gpointer answer_translation(struct debug *debug, gpointer argument, GError **error)
@@ -228,11 +228,11 @@ static gpointer answer_tables(struct debug *debug, gpointer argument, GError **e
 	}
 	self = g_new0(struct look_mappings, 1);
 	self->mappings = g_ptr_array_new_with_free_func(free_mapping);
-	self->space = request->stage2
-	                      ? g_strdup_printf("%s:::ipa:", machine->name)
-	              : space != NULL
-	                      ? g_strdup_printf("%s:::%" G_GINT64_FORMAT "::", machine->name, task->tid)
-	                      : g_strdup_printf("%s:::", machine->name);
+	self->space =
+		request->stage2 ? g_strdup_printf("%s:::ipa:", machine->name)
+		: space != NULL
+			? g_strdup_printf("%s:::%" G_GINT64_FORMAT "::", machine->name, task->tid)
+			: g_strdup_printf("%s:::", machine->name);
 	if (request->stage2) {
 		enumerate(self, machine->physical, TABLES_STAGE2, request->from);
 	} else if (space != NULL) {

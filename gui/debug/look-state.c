@@ -35,8 +35,7 @@ static GPtrArray *decode(const struct register_value *value)
 	for (guint i = 0; i < fields->len; i++) {
 		const struct register_field *f = &g_array_index(fields, struct register_field, i);
 
-		g_ptr_array_add(texts, g_strdup_printf("%s [%u:%u] 0x%" G_GINT64_MODIFIER
-		                                       "x%s%s",
+		g_ptr_array_add(texts, g_strdup_printf("%s [%u:%u] 0x%" G_GINT64_MODIFIER "x%s%s",
 		                                       f->name, f->high, f->low, f->value,
 		                                       f->meaning != NULL ? "  " : "",
 		                                       f->meaning != NULL ? f->meaning : ""));
@@ -44,25 +43,42 @@ static GPtrArray *decode(const struct register_value *value)
 	return texts;
 }
 
+static void add_register(struct look_register_list *self, const struct machine *machine,
+                         const struct register_value *value, const char *group)
+{
+	struct look_register *one = g_new0(struct look_register, 1);
+
+	one->group = group;
+	one->name = g_strdup(value->name);
+	one->value = value->value;
+	one->source = register_source_name(value->source);
+	one->doubtful = value->doubtful;
+	one->fields = decode(value);
+	if (machine->has_program &&
+	    (strcmp(value->name, "pc") == 0 || strcmp(value->name, "x30") == 0))
+		one->symbol = program_name_address(&machine->program, (struct va) { value->value });
+	g_ptr_array_add(self->registers, one);
+}
+
+/* The place first, then general registers, then the system's, which are in capitals. */
+static guint rank_of(const char *name)
+{
+	if (strcmp(name, "pc") == 0 || strcmp(name, "sp") == 0 || strcmp(name, "cpsr") == 0)
+		return 0;
+	return g_ascii_islower(*name) ? 1 : 2;
+}
+
 static void add_registers(struct look_register_list *self, const struct machine *machine,
                           const struct register_set *set, const char *group)
 {
-	for (guint i = 0; i < set->values->len; i++) {
-		const struct register_value *value =
-			&g_array_index(set->values, struct register_value, i);
-		struct look_register *one = g_new0(struct look_register, 1);
+	for (guint rank = 0; rank < 3; rank++) {
+		for (guint i = 0; i < set->values->len; i++) {
+			const struct register_value *value =
+				&g_array_index(set->values, struct register_value, i);
 
-		one->group = group;
-		one->name = g_strdup(value->name);
-		one->value = value->value;
-		one->source = register_source_name(value->source);
-		one->doubtful = value->doubtful;
-		one->fields = decode(value);
-		if (machine->has_program &&
-		    (strcmp(value->name, "pc") == 0 || strcmp(value->name, "x30") == 0))
-			one->symbol = program_name_address(&machine->program,
-			                                   (struct va) { value->value });
-		g_ptr_array_add(self->registers, one);
+			if (rank_of(value->name) == rank)
+				add_register(self, machine, value, group);
+		}
 	}
 }
 
@@ -143,6 +159,7 @@ static void add_frame(struct look_frames *self, const struct backtrace_frame *f,
 	frame->machine = g_strdup(f->machine->name);
 	frame->space = space_of(f->machine, task, f->pc);
 	frame->pc = f->pc;
+	frame->sp = f->sp;
 	if (f->function != NULL)
 		frame->function = f->inlined || f->offset == 0
 		                          ? g_strdup(f->function)
@@ -379,9 +396,8 @@ static gpointer answer_breaks(struct debug *debug, gpointer argument, GError **e
 		one->text = g_strdup(point->text);
 		one->kind = g_strdup(kind_name(point->kind));
 		one->machine = machine_name(debug, point->machine);
-		one->task = point->tid >= 0
-		                    ? g_strdup_printf("%" G_GINT64_FORMAT, point->tid)
-		                    : g_strdup(_("any"));
+		one->task = point->tid >= 0 ? g_strdup_printf("%" G_GINT64_FORMAT, point->tid)
+		                            : g_strdup(_("any"));
 		one->address = point->va.value;
 		one->hits = point->hits;
 		one->skipped = point->skipped;

@@ -35,7 +35,7 @@ struct look_frame {
 	const char *border; /* "guest", "user code", or NULL */
 	char *machine;
 	char *space; /* what an address of it is written with: "dom1:::45::" */
-	guint64 pc;
+	guint64 pc, sp;
 	char *function; /* "do_nanosleep+0x90", NULL where no symbol covers it */
 	char *file;     /* NULL where it is not known */
 	guint line;
@@ -148,7 +148,7 @@ extern const struct session_question look_breaks;
 struct look_break_change {
 	guint remove; /* its id; 0: adds */
 	char *address;
-	gint machine;        /* number of the machine meant where `address` names none */
+	gint machine; /* number of the machine meant where `address` names none */
 	gboolean any_machine;
 	char *task; /* pid or name, or NULL */
 	enum target_break_kind kind;

@@ -23,13 +23,13 @@ struct _HvsMemoryView {
 	GtkWidget *view, *address, *earlier, *later, *note;
 	HvsSession *session;
 	GtkListStore *store;
-	struct look_bytes shown; /* space and gap are ours */
-	gboolean any;            /* `shown` holds something */
-	guint serial;            /* the stop that it is of */
+	struct look_bytes shown;             /* space and gap are ours */
+	gboolean any;                        /* `shown` holds something */
+	guint serial;                        /* the stop that it is of */
 	gboolean differs[LOOK_MEMORY_BYTES]; /* from the stop before */
-	char *asked;             /* the address as it was asked for */
-	gboolean editable;
+	char *asked;                         /* the address as it was asked for */
 	GtkCellRenderer *cell;
+	gboolean chosen; /* the user asked for what is shown */
 };
 
 G_DEFINE_TYPE(HvsMemoryView, hvs_memory_view, GTK_TYPE_BOX)
@@ -56,7 +56,9 @@ static char *text_of(const struct look_bytes *bytes, gsize from)
 	for (gsize i = 0; i < ROW_BYTES; i++) {
 		const guint8 byte = bytes->bytes[from + i];
 
-		text[i] = (char)(!bytes->known[from + i] ? '?' : g_ascii_isprint(byte) ? byte : '.');
+		text[i] = (char)(!bytes->known[from + i] ? '?'
+		                 : g_ascii_isprint(byte) ? byte
+		                                         : '.');
 	}
 	return text;
 }
@@ -131,14 +133,24 @@ static void ask(HvsMemoryView *self)
 		hvs_session_ask(self->session, &look_memory, g_strdup(self->asked), answered, self);
 }
 
-void hvs_memory_view_go(HvsMemoryView *self, const char *address)
+static void go(HvsMemoryView *self, const char *address)
 {
-	if (address != self->asked) {
-		g_free(self->asked);
-		self->asked = g_strdup(address);
-	}
+	g_free(self->asked);
+	self->asked = g_strdup(address);
 	gtk_entry_set_text(GTK_ENTRY(self->address), address);
 	ask(self);
+}
+
+void hvs_memory_view_go(HvsMemoryView *self, const char *address)
+{
+	self->chosen = TRUE;
+	go(self, address);
+}
+
+void hvs_memory_view_suggest(HvsMemoryView *self, const char *address)
+{
+	if (!self->chosen)
+		go(self, address);
 }
 
 /* What names no machine is meant in what is selected. */

@@ -14,4 +14,6 @@ G_DECLARE_FINAL_TYPE(HvsMemoryView, hvs_memory_view, HVS, MEMORY_VIEW, GtkBox)
 
 GtkWidget *hvs_memory_view_new(HvsSession *session);
 
+/* Shows the address, unless the user has asked for one. */
+void hvs_memory_view_suggest(HvsMemoryView *self, const char *address);
 void hvs_memory_view_go(HvsMemoryView *self, const char *address);

@@ -4,6 +4,7 @@
 #include "gui/debug/code-view.h"
 #include "gui/debug/columns.h"
 #include "gui/debug/console-view.h"
+#include "gui/debug/look.h"
 #include "gui/debug/memory-view.h"
 #include "gui/debug/register-view.h"
 #include "gui/debug/stack-view.h"
@@ -31,7 +32,7 @@ G_DEFINE_TYPE(HvsPanel, hvs_panel, GTK_TYPE_BOX)
 
 static char *status_text(HvsPanel *self)
 {
-	const struct picture_stop *stop = hvs_session_stop(self->session);
+	const struct scene_stop *stop = hvs_session_stop(self->session);
 	const char *target = hvs_session_target(self->session);
 
 	switch (hvs_session_state(self->session)) {
@@ -40,13 +41,15 @@ static char *status_text(HvsPanel *self)
 	case SESSION_OPENING:
 		return g_strdup_printf(_("Connecting to %s"), target);
 	case SESSION_RUNNING:
-		return g_strdup_printf(_("Running: %s. What is shown is of the last stop."), target);
+		return g_strdup_printf(_("Running: %s. What is shown is of the last stop."),
+		                       target);
 	case SESSION_LOST:
-		return g_strdup_printf(_("Not connected: what is shown was seen last of %s"), target);
+		return g_strdup_printf(_("Not connected: what is shown was seen last of %s"),
+		                       target);
 	case SESSION_STOPPED:
 		break;
 	}
-	return stop != NULL ? picture_stop_text(stop) : g_strdup_printf(_("Halted: %s"), target);
+	return stop != NULL ? scene_stop_text(stop) : g_strdup_printf(_("Halted: %s"), target);
 }
 
 /* What is not of now is readable, and looks it. */
@@ -65,11 +68,10 @@ static void busy_taken(HvsPanel *self)
 {
 	guint reads, kilobytes;
 	const char *what = hvs_session_busy(self->session, &reads, &kilobytes);
-	g_autofree char *text =
-		what == NULL
-			? g_strdup_printf(_("%u reads, %u KiB"), reads, kilobytes)
-			: g_strdup_printf(_("Asking for %s: %u reads, %u KiB"), what, reads,
-	                                  kilobytes);
+	g_autofree char *text = what == NULL
+	                                ? g_strdup_printf(_("%u reads, %u KiB"), reads, kilobytes)
+	                                : g_strdup_printf(_("Asking for %s: %u reads, %u KiB"),
+	                                                  what, reads, kilobytes);
 
 	if (hvs_session_state(self->session) == SESSION_RUNNING && what != NULL) {
 		g_free(text);
@@ -84,18 +86,19 @@ static void busy_taken(HvsPanel *self)
 	gtk_widget_set_visible(self->cancel, what != NULL);
 }
 
-static char *heading_text(const struct picture_machine *machine, const struct picture_task *task,
-                          const struct picture_vcpu *vcpu)
+static char *heading_text(const struct scene_machine *machine, const struct scene_task *task,
+                          const struct scene_vcpu *vcpu)
 {
 	GString *text = g_string_new(NULL);
 
 	if (task != NULL)
 		g_string_append_printf(text, _("%s (%" G_GINT64_FORMAT "), %s%s, in "), task->name,
-		                       task->tid, task->state, task->on_cpu ? _(", on a vCPU") : "");
+		                       task->tid, task->state,
+		                       task->on_cpu ? _(", on a vCPU") : "");
 	else if (vcpu != NULL && machine->number != 0)
-		g_string_append_printf(text, vcpu->live ? _("vCPU %u, live, of ")
-		                                        : _("vCPU %u, inactive, of "),
-		                       vcpu->id);
+		g_string_append_printf(
+			text, vcpu->live ? _("vCPU %u, live, of ") : _("vCPU %u, inactive, of "),
+			vcpu->id);
 	else if (vcpu != NULL)
 		g_string_append_printf(text, _("core %u of "), vcpu->id);
 	g_string_append_printf(text, "%s: %s", machine->name, machine->system);
@@ -108,14 +111,14 @@ static char *heading_text(const struct picture_machine *machine, const struct pi
 static void heading_taken(HvsPanel *self)
 {
 	const struct selection selection = hvs_session_selection(self->session);
-	const struct picture_machine *machine =
-		picture_machine(hvs_session_picture(self->session), selection.machine);
+	const struct scene_machine *machine =
+		scene_machine(hvs_session_scene(self->session), selection.machine);
 	g_autofree char *heading = NULL;
 	g_autoptr(GString) problems = g_string_new(NULL);
 
 	if (machine != NULL)
-		heading = heading_text(machine, picture_machine_task(machine, selection.tid),
-		                       picture_machine_vcpu(machine, selection.vcpu));
+		heading = heading_text(machine, scene_machine_task(machine, selection.tid),
+		                       scene_machine_vcpu(machine, selection.vcpu));
 	for (guint i = 0; machine != NULL && i < machine->gaps->len; i++)
 		g_string_append_printf(problems, "%s%s: %s", i > 0 ? "\n" : "\342\232\240 ",
 		                       machine->name,
@@ -128,6 +131,12 @@ static void heading_taken(HvsPanel *self)
 static void frame_chosen(HvsPanel *self, const struct look_frame *frame)
 {
 	hvs_code_view_show(self->code, frame);
+	if (frame != NULL) {
+		g_autofree char *stack =
+			g_strdup_printf("%s0x%" G_GINT64_MODIFIER "x", frame->space, frame->sp);
+
+		hvs_memory_view_suggest(self->memory, stack);
+	}
 }
 
 static void address_chosen(HvsPanel *self, const char *address)
@@ -231,7 +240,7 @@ static void hvs_panel_init(HvsPanel *self)
 	connect_session(self, "state", G_CALLBACK(state_taken));
 	connect_session(self, "stopped", G_CALLBACK(state_taken));
 	connect_session(self, "busy", G_CALLBACK(busy_taken));
-	connect_session(self, "picture", G_CALLBACK(heading_taken));
+	connect_session(self, "scene", G_CALLBACK(heading_taken));
 	connect_session(self, "selected", G_CALLBACK(heading_taken));
 	state_taken(self);
 }

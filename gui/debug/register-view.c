@@ -38,8 +38,9 @@ static gboolean is_changed(HvsRegisterView *self, const struct look_register *on
 {
 	const struct selection selection = hvs_session_selection(self->session);
 	const guint serial = hvs_session_serial(self->session);
-	g_autofree char *key = g_strdup_printf("%d %d %" G_GINT64_FORMAT " %s %s", selection.machine,
-	                                       selection.vcpu, selection.tid, one->group, one->name);
+	g_autofree char *key =
+		g_strdup_printf("%d %d %" G_GINT64_FORMAT " %s %s", selection.machine,
+	                        selection.vcpu, selection.tid, one->group, one->name);
 	struct memory *memory = g_hash_table_lookup(self->remembered, key);
 
 	if (memory == NULL) {
@@ -60,11 +61,11 @@ static gboolean is_changed(HvsRegisterView *self, const struct look_register *on
 
 static void add_register(HvsRegisterView *self, const struct look_register *one)
 {
-	g_autofree char *value = g_strdup_printf(
-		"0x%016" G_GINT64_MODIFIER "x%s%s", one->value, one->symbol != NULL ? "  " : "",
-		one->symbol != NULL ? one->symbol : "");
-	g_autofree char *source = g_strdup_printf("%s%s", one->source,
-	                                          one->doubtful ? _(" (in doubt)") : "");
+	g_autofree char *value = g_strdup_printf("0x%016" G_GINT64_MODIFIER "x%s%s", one->value,
+	                                         one->symbol != NULL ? "  " : "",
+	                                         one->symbol != NULL ? one->symbol : "");
+	g_autofree char *source =
+		g_strdup_printf("%s%s", one->source, one->doubtful ? _(" (in doubt)") : "");
 	g_autofree char *name = *one->group != '\0'
 	                                ? g_strdup_printf("%s %s", one->group, one->name)
 	                                : g_strdup(one->name);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	WATCH_MS = 50,     /* how often the window looks at what the worker does */
+	WATCH_MS = 50,       /* how often the window looks at what the worker does */
 	RUN_SECONDS = 86400, /* until somebody halts it */
 };
 
@@ -20,9 +20,9 @@ struct connection {
 	char *system_path;
 	struct target_tap_control control;
 	struct debug debug;
-	guint next_machine; /* whose tasks are read next, when nothing else is asked */
-	gboolean stale;     /* what was read last was cut short */
-	struct picture_stop *stop; /* of the command that runs */
+	guint next_machine;      /* whose tasks are read next, when nothing else is asked */
+	gboolean stale;          /* what was read last was cut short */
+	struct scene_stop *stop; /* of the command that runs */
 
 	GMutex lock; /* for what follows */
 	GCond asked;
@@ -49,10 +49,10 @@ struct news {
 	struct connection *connection;
 	gboolean opened;
 	unsigned capabilities;
-	struct picture_system *picture; /* NULL: none */
-	gboolean more; /* of the same stop: tasks that were not read before */
-	struct picture_stop *stop;      /* NULL: none */
-	char *failed;                   /* the connection could not be made */
+	struct scene_system *scene; /* NULL: none */
+	gboolean more;              /* of the same stop: tasks that were not read before */
+	struct scene_stop *stop;    /* NULL: none */
+	char *failed;               /* the connection could not be made */
 	gboolean lost;
 };
 
@@ -63,8 +63,8 @@ struct _HvsSession {
 	unsigned capabilities;
 	char *spec;
 	char *system_path;
-	struct picture_system *picture, *before;
-	struct picture_stop *stop;
+	struct scene_system *scene, *before;
+	struct scene_stop *stop;
 	guint serial;
 	struct selection selection;
 	guint watch; /* source */
@@ -76,7 +76,7 @@ G_DEFINE_TYPE(HvsSession, hvs_session, G_TYPE_OBJECT)
 
 enum {
 	SIGNAL_STATE,
-	SIGNAL_PICTURE,
+	SIGNAL_SCENE,
 	SIGNAL_STOPPED,
 	SIGNAL_SELECTED,
 	SIGNAL_BUSY,
@@ -176,15 +176,15 @@ static gboolean deliver_answer(gpointer data)
 }
 
 /* The machine that says most about where the system stands: a guest on a core. */
-static struct selection first_selection(const struct picture_system *picture)
+static struct selection first_selection(const struct scene_system *scene)
 {
 	struct selection selection = { .machine = -1, .vcpu = -1, .tid = -1 };
 
-	for (guint i = 0; i < picture->machines->len; i++) {
-		const struct picture_machine *machine = g_ptr_array_index(picture->machines, i);
+	for (guint i = 0; i < scene->machines->len; i++) {
+		const struct scene_machine *machine = g_ptr_array_index(scene->machines, i);
 
 		for (guint n = 0; n < machine->vcpus->len; n++) {
-			const struct picture_vcpu *vcpu = g_ptr_array_index(machine->vcpus, n);
+			const struct scene_vcpu *vcpu = g_ptr_array_index(machine->vcpus, n);
 
 			if (selection.machine <= 0 && (vcpu->live || selection.machine < 0))
 				selection = (struct selection) { (gint)machine->number,
@@ -194,9 +194,9 @@ static struct selection first_selection(const struct picture_system *picture)
 	return selection;
 }
 
-static void take_stop(HvsSession *self, struct picture_stop *stop)
+static void take_stop(HvsSession *self, struct scene_stop *stop)
 {
-	picture_stop_free(self->stop);
+	scene_stop_free(self->stop);
 	self->stop = stop;
 	self->serial++;
 	if (stop->machine >= 0)
@@ -214,7 +214,7 @@ static gboolean deliver_news(gpointer data)
 		return G_SOURCE_REMOVE;
 	if (news->failed != NULL) {
 		drop_connection(self);
-		set_state(self, self->picture != NULL ? SESSION_LOST : SESSION_CLOSED);
+		set_state(self, self->scene != NULL ? SESSION_LOST : SESSION_CLOSED);
 		say(self, TRUE, news->failed);
 		return G_SOURCE_REMOVE;
 	}
@@ -223,25 +223,25 @@ static gboolean deliver_news(gpointer data)
 		return G_SOURCE_REMOVE;
 	}
 	if (news->opened) {
-		g_clear_pointer(&self->before, picture_unref);
-		g_clear_pointer(&self->stop, picture_stop_free);
+		g_clear_pointer(&self->before, scene_unref);
+		g_clear_pointer(&self->stop, scene_stop_free);
 		self->capabilities = news->capabilities;
 		self->serial++;
 	}
 	if (stopped) {
-		g_clear_pointer(&self->before, picture_unref);
-		self->before = g_steal_pointer(&self->picture);
+		g_clear_pointer(&self->before, scene_unref);
+		self->before = g_steal_pointer(&self->scene);
 		set_state(self, SESSION_STOPPED);
 	}
-	if (news->picture != NULL) {
-		g_clear_pointer(&self->picture, picture_unref);
-		self->picture = picture_ref(news->picture);
+	if (news->scene != NULL) {
+		g_clear_pointer(&self->scene, scene_unref);
+		self->scene = scene_ref(news->scene);
 	}
 	if (news->opened) {
 		set_state(self, SESSION_STOPPED);
-		self->selection = first_selection(self->picture);
+		self->selection = first_selection(self->scene);
 	}
-	g_signal_emit(self, signals[SIGNAL_PICTURE], 0);
+	g_signal_emit(self, signals[SIGNAL_SCENE], 0);
 	if (stopped)
 		take_stop(self, g_steal_pointer(&news->stop));
 	if (!news->more)
@@ -253,9 +253,9 @@ static void news_free(gpointer data)
 {
 	struct news *self = data;
 
-	if (self->picture != NULL)
-		picture_unref(self->picture);
-	picture_stop_free(self->stop);
+	if (self->scene != NULL)
+		scene_unref(self->scene);
+	scene_stop_free(self->stop);
 	connection_unref(self->connection);
 	g_free(self->failed);
 	g_free(self);
@@ -280,8 +280,8 @@ static void note_stop(struct debug *debug, const struct stop_place *at)
 {
 	struct connection *self = debug->stopped_data;
 
-	picture_stop_free(self->stop);
-	self->stop = picture_stop_new(at);
+	scene_stop_free(self->stop);
+	self->stop = scene_stop_new(at);
 }
 
 /* Shows what is known, and begins to read the tasks anew. */
@@ -291,7 +291,7 @@ static void show_system(struct connection *self, gboolean opened)
 
 	news->opened = opened;
 	news->capabilities = target_capabilities(self->debug.target);
-	news->picture = picture_new(&self->debug);
+	news->scene = scene_new(&self->debug);
 	news->stop = g_steal_pointer(&self->stop);
 	self->next_machine = 0;
 	post(news);
@@ -347,7 +347,7 @@ static void read_tasks(struct connection *self)
 	}
 	self->next_machine++;
 	news = news_new(self);
-	news->picture = picture_new(&self->debug);
+	news->scene = scene_new(&self->debug);
 	news->more = TRUE;
 	post(news);
 }
@@ -423,7 +423,7 @@ static gpointer work(gpointer data)
 	target_free(self->debug.target);
 	g_clear_pointer(&self->debug.file, system_file_free);
 	g_free(self->debug.current);
-	picture_stop_free(self->stop);
+	scene_stop_free(self->stop);
 	g_mutex_lock(&self->lock);
 	g_queue_clear_full(&self->jobs, job_free);
 	g_mutex_unlock(&self->lock);
@@ -486,7 +486,7 @@ void hvs_session_open(HvsSession *self, const char *target, const char *system_p
 void hvs_session_close(HvsSession *self)
 {
 	drop_connection(self);
-	set_state(self, self->picture != NULL ? SESSION_LOST : SESSION_CLOSED);
+	set_state(self, self->scene != NULL ? SESSION_LOST : SESSION_CLOSED);
 }
 
 static void drop_older(struct connection *connection, const struct session_question *question,
@@ -683,17 +683,17 @@ const char *hvs_session_system_path(HvsSession *self)
 	return self->system_path;
 }
 
-const struct picture_system *hvs_session_picture(HvsSession *self)
+const struct scene_system *hvs_session_scene(HvsSession *self)
 {
-	return self->picture;
+	return self->scene;
 }
 
-const struct picture_system *hvs_session_picture_before(HvsSession *self)
+const struct scene_system *hvs_session_scene_before(HvsSession *self)
 {
 	return self->before;
 }
 
-const struct picture_stop *hvs_session_stop(HvsSession *self)
+const struct scene_stop *hvs_session_stop(HvsSession *self)
 {
 	return self->stop;
 }
@@ -726,10 +726,8 @@ void hvs_session_select(HvsSession *self, struct selection selection)
 
 char *hvs_session_space(HvsSession *self)
 {
-	const struct picture_machine *machine =
-		picture_machine(self->picture, self->selection.machine);
-	const struct picture_task *task =
-		picture_machine_task(machine, self->selection.tid);
+	const struct scene_machine *machine = scene_machine(self->scene, self->selection.machine);
+	const struct scene_task *task = scene_machine_task(machine, self->selection.tid);
 
 	if (machine == NULL)
 		return g_strdup("");
@@ -753,9 +751,9 @@ static void hvs_session_finalize(GObject *object)
 {
 	HvsSession *self = HVS_SESSION(object);
 
-	g_clear_pointer(&self->picture, picture_unref);
-	g_clear_pointer(&self->before, picture_unref);
-	picture_stop_free(self->stop);
+	g_clear_pointer(&self->scene, scene_unref);
+	g_clear_pointer(&self->before, scene_unref);
+	scene_stop_free(self->stop);
 	g_free(self->spec);
 	g_free(self->system_path);
 	G_OBJECT_CLASS(hvs_session_parent_class)->finalize(object);
@@ -763,7 +761,7 @@ static void hvs_session_finalize(GObject *object)
 
 static void hvs_session_class_init(HvsSessionClass *class)
 {
-	static const char *const names[] = { "state", "picture", "stopped", "selected", "busy" };
+	static const char *const names[] = { "state", "scene", "stopped", "selected", "busy" };
 
 	G_OBJECT_CLASS(class)->dispose = hvs_session_dispose;
 	G_OBJECT_CLASS(class)->finalize = hvs_session_finalize;
@@ -807,8 +805,7 @@ gboolean selection_find(struct debug *debug, const struct selection *selection,
 	for (guint i = 0; i < found->vcpus->len; i++) {
 		struct vcpu *one = g_ptr_array_index(found->vcpus, i);
 
-		if (*task != NULL ? one->live &&
-		                            system_current_task(debug->system, found, one) == *task
+		if (*task != NULL ? system_current_task(debug->system, found, one) == *task
 		                  : (gint)one->id == selection->vcpu)
 			*vcpu = one;
 	}

@@ -6,18 +6,18 @@
  * were asked; asking one again drops the one that still waits. The window never waits for
  * any of them.
  *
- * Beside the answers the session holds what all views share: the picture of the system
- * (picture.h), where the target stopped, and what is selected. The last of each stays
+ * Beside the answers the session holds what all views share: the scene of the system
+ * (scene.h), where the target stopped, and what is selected. The last of each stays
  * when the connection is lost. Knows no widget. Of the main thread, but for struct debug
  * in questions.
  *
- * Signals: "state" (connected, running, lost ...), "picture", "stopped", "selected",
+ * Signals: "state" (connected, running, lost ...), "scene", "stopped", "selected",
  * "busy" (a question begins or ends), "said" (gboolean wrong, text: for the user).
  */
 #pragma once
 
 #include "debugger/command.h"
-#include "gui/debug/picture.h"
+#include "gui/debug/scene.h"
 
 #include <glib-object.h>
 
@@ -47,7 +47,7 @@ typedef void (*session_answered_fn)(gpointer owner, gpointer answer, const GErro
 HvsSession *hvs_session_new(void);
 
 /* Lets go of what is open and connects: TARGET as for `hvscope debug --target`, the system
- * file may be NULL. What comes of it is told by "state", "picture" and "said". */
+ * file may be NULL. What comes of it is told by "state", "scene" and "said". */
 void hvs_session_open(HvsSession *self, const char *target, const char *system_path);
 void hvs_session_close(HvsSession *self);
 
@@ -73,12 +73,12 @@ gboolean hvs_session_can(HvsSession *self, enum target_capability what);
 const char *hvs_session_target(HvsSession *self);      /* as given; NULL: none yet */
 const char *hvs_session_system_path(HvsSession *self); /* may be NULL */
 
-/* The picture last seen, or NULL. Valid until the next "picture". */
-const struct picture_system *hvs_session_picture(HvsSession *self);
+/* The scene last seen, or NULL. Valid until the next "scene". */
+const struct scene_system *hvs_session_scene(HvsSession *self);
 /* The one of the stop before, or NULL: what is different since. */
-const struct picture_system *hvs_session_picture_before(HvsSession *self);
+const struct scene_system *hvs_session_scene_before(HvsSession *self);
 /* Where it stopped last, or NULL before the first stop of ours. */
-const struct picture_stop *hvs_session_stop(HvsSession *self);
+const struct scene_stop *hvs_session_stop(HvsSession *self);
 /* Counts stops. */
 guint hvs_session_serial(HvsSession *self);
 

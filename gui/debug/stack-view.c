@@ -52,11 +52,11 @@ static void add_frame(HvsStackView *self, const struct look_frame *frame)
 {
 	g_autofree char *pc = g_strdup_printf("0x%016" G_GINT64_MODIFIER "x", frame->pc);
 	g_autofree char *base = frame->file != NULL ? g_path_get_basename(frame->file) : NULL;
-	g_autofree char *file = base != NULL ? g_strdup_printf("%s:%u", base, frame->line)
-	                                     : g_strdup("");
-	g_autofree char *machine = frame->border != NULL
-	                                   ? g_strdup_printf("%s, %s", frame->machine, frame->border)
-	                                   : g_strdup(frame->machine);
+	g_autofree char *file =
+		base != NULL ? g_strdup_printf("%s:%u", base, frame->line) : g_strdup("");
+	g_autofree char *machine =
+		frame->border != NULL ? g_strdup_printf("%s, %s", frame->machine, frame->border)
+				      : g_strdup(frame->machine);
 	g_autofree char *function =
 		g_strdup_printf("%s%s", frame->function != NULL ? frame->function : "??",
 	                        frame->inlined ? _(" (inlined)") : "");

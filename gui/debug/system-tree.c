@@ -21,8 +21,8 @@ struct _HvsSystemTree {
 	GtkWidget *view;
 	HvsSession *session;
 	GtkTreeStore *store;
-	GHashTable *rows; /* key -> GtkTreeIter; a tree store's iters stay valid */
-	GHashTable *seen; /* keys of the picture that is being taken over */
+	GHashTable *rows;   /* key -> GtkTreeIter; a tree store's iters stay valid */
+	GHashTable *seen;   /* keys of the scene that is being taken over */
 	gboolean selecting; /* by us, not by the user */
 };
 
@@ -52,12 +52,12 @@ static void set_row(HvsSystemTree *self, GtkTreeIter *row, const char *name, con
 	                   where, COLUMN_LOOK, look, -1);
 }
 
-static void show_vcpu(HvsSystemTree *self, const struct picture_machine *machine,
-                      const struct picture_vcpu *vcpu, GtkTreeIter *parent)
+static void show_vcpu(HvsSystemTree *self, const struct scene_machine *machine,
+                      const struct scene_vcpu *vcpu, GtkTreeIter *parent)
 {
 	g_autofree char *key = g_strdup_printf("m%uv%u", machine->number, vcpu->id);
-	g_autofree char *name = g_strdup_printf(
-		machine->number == 0 ? _("core %u") : _("vCPU %u"), vcpu->id);
+	g_autofree char *name =
+		g_strdup_printf(machine->number == 0 ? _("core %u") : _("vCPU %u"), vcpu->id);
 	g_autofree char *state = NULL;
 	g_autofree char *where = NULL;
 	gboolean is_new;
@@ -85,33 +85,31 @@ static void show_vcpu(HvsSystemTree *self, const struct picture_machine *machine
 }
 
 /* TRUE where the stop before saw the task otherwise, or not at all. */
-static gboolean task_changed(HvsSystemTree *self, const struct picture_machine *machine,
-                             const struct picture_task *task)
+static gboolean task_changed(HvsSystemTree *self, const struct scene_machine *machine,
+                             const struct scene_task *task)
 {
-	const struct picture_machine *before =
-		picture_machine(hvs_session_picture_before(self->session), (gint)machine->number);
-	const struct picture_task *old;
+	const struct scene_machine *before =
+		scene_machine(hvs_session_scene_before(self->session), (gint)machine->number);
+	const struct scene_task *old;
 
 	if (before == NULL || !before->listed)
 		return FALSE;
-	old = picture_machine_task(before, task->tid);
+	old = scene_machine_task(before, task->tid);
 	return old == NULL || old->state != task->state || old->on_cpu != task->on_cpu;
 }
 
-static void show_task(HvsSystemTree *self, const struct picture_machine *machine,
-                      const struct picture_task *task, GtkTreeIter *parent)
+static void show_task(HvsSystemTree *self, const struct scene_machine *machine,
+                      const struct scene_task *task, GtkTreeIter *parent)
 {
-	g_autofree char *key =
-		g_strdup_printf("m%ut%" G_GINT64_FORMAT, machine->number, task->tid);
+	g_autofree char *key = g_strdup_printf("m%ut%" G_GINT64_FORMAT, machine->number, task->tid);
 	g_autofree char *name = g_strdup_printf("%s (%" G_GINT64_FORMAT ")", task->name, task->tid);
-	g_autofree char *leader = g_strdup_printf("m%ut%" G_GINT64_FORMAT, machine->number,
-	                                          task->pid);
+	g_autofree char *leader =
+		g_strdup_printf("m%ut%" G_GINT64_FORMAT, machine->number, task->pid);
 	GtkTreeIter *process = g_hash_table_lookup(self->rows, leader);
 	gboolean is_new;
 	/* A thread stands below its process, which the list has before it. */
-	GtkTreeIter row = row_of(self, key,
-	                         task->pid != task->tid && process != NULL ? process : parent,
-	                         &is_new);
+	GtkTreeIter row = row_of(
+		self, key, task->pid != task->tid && process != NULL ? process : parent, &is_new);
 
 	set_row(self, &row, name, task->on_cpu ? _("on a vCPU") : task->state, "",
 	        task_changed(self, machine, task) ? LOOK_CHANGED
@@ -121,7 +119,7 @@ static void show_task(HvsSystemTree *self, const struct picture_machine *machine
 	                   task->tid, -1);
 }
 
-static void show_tasks(HvsSystemTree *self, const struct picture_machine *machine,
+static void show_tasks(HvsSystemTree *self, const struct scene_machine *machine,
                        GtkTreeIter *parent)
 {
 	g_autofree char *key = g_strdup_printf("m%uk", machine->number);
@@ -130,7 +128,7 @@ static void show_tasks(HvsSystemTree *self, const struct picture_machine *machin
 	gboolean is_new;
 
 	for (guint i = 0; i < machine->tasks->len; i++) {
-		const struct picture_task *task = g_ptr_array_index(machine->tasks, i);
+		const struct scene_task *task = g_ptr_array_index(machine->tasks, i);
 
 		n_kernel += task->is_kernel ? 1 : 0;
 		if (!task->is_kernel)
@@ -144,14 +142,14 @@ static void show_tasks(HvsSystemTree *self, const struct picture_machine *machin
 		gtk_tree_store_set(self->store, &kernel, COLUMN_MACHINE, (gint)machine->number, -1);
 	}
 	for (guint i = 0; i < machine->tasks->len; i++) {
-		const struct picture_task *task = g_ptr_array_index(machine->tasks, i);
+		const struct scene_task *task = g_ptr_array_index(machine->tasks, i);
 
 		if (task->is_kernel)
 			show_task(self, machine, task, &kernel);
 	}
 }
 
-static void show_machine(HvsSystemTree *self, const struct picture_machine *machine)
+static void show_machine(HvsSystemTree *self, const struct scene_machine *machine)
 {
 	g_autofree char *key = g_strdup_printf("m%u", machine->number);
 	g_autofree char *state = NULL;
@@ -159,17 +157,18 @@ static void show_machine(HvsSystemTree *self, const struct picture_machine *mach
 	gboolean is_new;
 	GtkTreeIter row = row_of(self, key, NULL, &is_new);
 
-	state = g_strdup_printf("%s%s", machine->number == 0 ? "" : machine->live ? _("live, ")
-	                                                                          : _("inactive, "),
+	state = g_strdup_printf("%s%s",
+	                        machine->number == 0 ? ""
+	                        : machine->live      ? _("live, ")
+	                                             : _("inactive, "),
 	                        machine->state != NULL ? machine->state : "");
-	where = machine->gaps->len > 0
-	                ? g_strdup_printf(
-				  ngettext("%s  \342\232\240 %u problem", "%s  \342\232\240 %u problems",
-	                                   machine->gaps->len),
-				  machine->system, machine->gaps->len)
-	                : g_strdup(machine->system);
+	where = machine->gaps->len > 0 ? g_strdup_printf(ngettext("%s  \342\232\240 %u problem",
+	                                                          "%s  \342\232\240 %u problems",
+	                                                          machine->gaps->len),
+	                                                 machine->system, machine->gaps->len)
+	                               : g_strdup(machine->system);
 	set_row(self, &row, machine->name, state, where,
-	        machine->gaps->len > 0                      ? LOOK_WRONG
+	        machine->gaps->len > 0                  ? LOOK_WRONG
 	        : machine->live || machine->number == 0 ? LOOK_STRONG
 	                                                : LOOK_FAINT);
 	gtk_tree_store_set(self->store, &row, COLUMN_MACHINE, (gint)machine->number, -1);
@@ -218,18 +217,17 @@ static void remove_gone(HvsSystemTree *self)
 }
 
 /* Machines that were not there before are unfolded. */
-static void picture_taken(HvsSystemTree *self)
+static void scene_taken(HvsSystemTree *self)
 {
-	const struct picture_system *picture = hvs_session_picture(self->session);
+	const struct scene_system *scene = hvs_session_scene(self->session);
 
 	g_hash_table_remove_all(self->seen);
-	for (guint i = 0; picture != NULL && i < picture->machines->len; i++) {
-		const struct picture_machine *machine = g_ptr_array_index(picture->machines, i);
+	for (guint i = 0; scene != NULL && i < scene->machines->len; i++) {
+		const struct scene_machine *machine = g_ptr_array_index(scene->machines, i);
 		g_autofree char *key = g_strdup_printf("m%u", machine->number);
 		GtkTreeIter *row = g_hash_table_lookup(self->rows, key);
-		gboolean had_children =
-			row != NULL &&
-			gtk_tree_model_iter_has_child(GTK_TREE_MODEL(self->store), row);
+		gboolean had_children = row != NULL && gtk_tree_model_iter_has_child(
+							       GTK_TREE_MODEL(self->store), row);
 
 		show_machine(self, machine);
 		row = g_hash_table_lookup(self->rows, key);
@@ -250,9 +248,8 @@ static void selection_taken(HvsSystemTree *self)
 	g_autofree char *key =
 		selection.tid >= 0
 			? g_strdup_printf("m%dt%" G_GINT64_FORMAT, selection.machine, selection.tid)
-		: selection.vcpu >= 0
-			? g_strdup_printf("m%dv%d", selection.machine, selection.vcpu)
-			: g_strdup_printf("m%d", selection.machine);
+		: selection.vcpu >= 0 ? g_strdup_printf("m%dv%d", selection.machine, selection.vcpu)
+				      : g_strdup_printf("m%d", selection.machine);
 	GtkTreeIter *row = g_hash_table_lookup(self->rows, key);
 	g_autoptr(GtkTreePath) path = NULL;
 
@@ -311,9 +308,9 @@ static void hvs_system_tree_init(HvsSystemTree *self)
 	view = GTK_TREE_VIEW(self->view);
 	self->rows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_iter);
 	self->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	self->store = gtk_tree_store_new(COLUMNS, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING,
-	                                 G_TYPE_INT, G_TYPE_STRING, G_TYPE_INT, G_TYPE_INT,
-	                                 G_TYPE_INT64);
+	self->store =
+		gtk_tree_store_new(COLUMNS, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_INT,
+	                           G_TYPE_STRING, G_TYPE_INT, G_TYPE_INT, G_TYPE_INT64);
 	columns_add(view, _("System"), COLUMN_NAME, COLUMN_LOOK, COLUMN_PLAIN);
 	columns_add(view, _("State"), COLUMN_STATE, COLUMN_LOOK, COLUMN_PLAIN);
 	columns_add(view, _("Where"), COLUMN_WHERE, COLUMN_LOOK, COLUMN_WIDE);
@@ -328,8 +325,7 @@ GtkWidget *hvs_system_tree_new(HvsSession *session)
 	HvsSystemTree *self = g_object_new(HVS_TYPE_SYSTEM_TREE, NULL);
 
 	self->session = g_object_ref(session);
-	g_signal_connect_object(session, "picture", G_CALLBACK(picture_taken), self,
-	                        G_CONNECT_SWAPPED);
+	g_signal_connect_object(session, "scene", G_CALLBACK(scene_taken), self, G_CONNECT_SWAPPED);
 	g_signal_connect_object(session, "selected", G_CALLBACK(selection_taken), self,
 	                        G_CONNECT_SWAPPED);
 	return GTK_WIDGET(self);

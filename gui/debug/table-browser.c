@@ -35,8 +35,7 @@ static void add_mapping(HvsTableBrowser *self, const struct look_mappings *answe
 	g_autofree char *input = g_strdup_printf("0x%016" G_GINT64_MODIFIER "x", one->input);
 	g_autofree char *output = g_strdup_printf("%s:0x%" G_GINT64_MODIFIER "x",
 	                                          one->to_ipa ? "ipa" : "pa", one->output);
-	g_autofree char *size =
-		g_strdup_printf("%" G_GUINT64_FORMAT " KiB", one->len_bytes / 1024);
+	g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT " KiB", one->len_bytes / 1024);
 	g_autofree char *address =
 		g_strdup_printf("%s0x%" G_GINT64_MODIFIER "x", answer->space, one->input);
 
@@ -87,8 +86,9 @@ static void show_clicked(HvsTableBrowser *self)
 	uint64_t from = 0;
 
 	if (*text != '\0' && !address_parse_number(text, &from)) {
-		gtk_label_set_text(GTK_LABEL(self->note),
-		                   _("The first address is a number, 0x in front for hexadecimal."));
+		gtk_label_set_text(
+			GTK_LABEL(self->note),
+			_("The first address is a number, 0x in front for hexadecimal."));
 		gtk_widget_show(self->note);
 		return;
 	}

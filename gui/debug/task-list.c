@@ -57,14 +57,15 @@ static void say_count(HvsTaskList *self)
 	gtk_label_set_text(GTK_LABEL(self->count), text);
 }
 
-static void add_task(HvsTaskList *self, const struct picture_machine *machine,
-                     const struct picture_machine *before, const struct picture_task *task)
+static void add_task(HvsTaskList *self, const struct scene_machine *machine,
+                     const struct scene_machine *before, const struct scene_task *task)
 {
-	const struct picture_task *old = picture_machine_task(before, task->tid);
-	gboolean changed = before != NULL && before->listed &&
-	                   (old == NULL || old->state != task->state || old->on_cpu != task->on_cpu);
-	g_autofree char *state = g_strdup_printf("%s%s %s", task->letter, task->on_cpu ? "*" : "",
-	                                         task->state);
+	const struct scene_task *old = scene_machine_task(before, task->tid);
+	gboolean changed =
+		before != NULL && before->listed &&
+		(old == NULL || old->state != task->state || old->on_cpu != task->on_cpu);
+	g_autofree char *state =
+		g_strdup_printf("%s%s %s", task->letter, task->on_cpu ? "*" : "", task->state);
 	g_autofree char *text = g_strdup_printf("%s %" G_GINT64_FORMAT " %s %s", machine->name,
 	                                        task->tid, task->name, state);
 	g_autofree char *lower = g_utf8_strdown(text, -1);
@@ -104,17 +105,17 @@ static void restore(HvsTaskList *self, gint64 key)
 	}
 }
 
-static void picture_taken(HvsTaskList *self)
+static void scene_taken(HvsTaskList *self)
 {
-	const struct picture_system *picture = hvs_session_picture(self->session);
-	const struct picture_system *before = hvs_session_picture_before(self->session);
+	const struct scene_system *scene = hvs_session_scene(self->session);
+	const struct scene_system *before = hvs_session_scene_before(self->session);
 	const struct selection selection = hvs_session_selection(self->session);
 
 	gtk_tree_view_set_model(GTK_TREE_VIEW(self->view), NULL);
 	gtk_list_store_clear(self->store);
-	for (guint i = 0; picture != NULL && i < picture->machines->len; i++) {
-		const struct picture_machine *machine = g_ptr_array_index(picture->machines, i);
-		const struct picture_machine *old = picture_machine(before, (gint)machine->number);
+	for (guint i = 0; scene != NULL && i < scene->machines->len; i++) {
+		const struct scene_machine *machine = g_ptr_array_index(scene->machines, i);
+		const struct scene_machine *old = scene_machine(before, (gint)machine->number);
 
 		for (guint n = 0; n < machine->tasks->len; n++)
 			add_task(self, machine, old, g_ptr_array_index(machine->tasks, n));
@@ -212,7 +213,6 @@ GtkWidget *hvs_task_list_new(HvsSession *session)
 	HvsTaskList *self = g_object_new(HVS_TYPE_TASK_LIST, NULL);
 
 	self->session = g_object_ref(session);
-	g_signal_connect_object(session, "picture", G_CALLBACK(picture_taken), self,
-	                        G_CONNECT_SWAPPED);
+	g_signal_connect_object(session, "scene", G_CALLBACK(scene_taken), self, G_CONNECT_SWAPPED);
 	return GTK_WIDGET(self);
 }

@@ -30,9 +30,8 @@ static guint signal_address;
 
 static void add_step(HvsTranslationView *self, const struct look_step *step)
 {
-	g_autofree char *name = g_strdup_printf(_("%sstage %u, level %d"),
-	                                        step->for_table ? "    " : "", step->stage,
-	                                        step->level);
+	g_autofree char *name = g_strdup_printf(
+		_("%sstage %u, level %d"), step->for_table ? "    " : "", step->stage, step->level);
 	g_autofree char *ipa = step->stage == 1 && step->ipa != step->pa
 	                               ? g_strdup_printf("ipa:0x%" G_GINT64_MODIFIER "x", step->ipa)
 	                               : g_strdup("");

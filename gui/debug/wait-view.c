@@ -29,10 +29,10 @@ G_DEFINE_TYPE(HvsWaitView, hvs_wait_view, GTK_TYPE_BOX)
 
 static gint machine_number(HvsWaitView *self, const char *name)
 {
-	const struct picture_system *picture = hvs_session_picture(self->session);
+	const struct scene_system *scene = hvs_session_scene(self->session);
 
-	for (guint i = 0; picture != NULL && i < picture->machines->len; i++) {
-		const struct picture_machine *machine = g_ptr_array_index(picture->machines, i);
+	for (guint i = 0; scene != NULL && i < scene->machines->len; i++) {
+		const struct scene_machine *machine = g_ptr_array_index(scene->machines, i);
 
 		if (g_strcmp0(machine->name, name) == 0)
 			return (gint)machine->number;
@@ -59,8 +59,9 @@ static void answered(gpointer owner, gpointer answer, const GError *error)
 			machine_number(self, one->machine), -1);
 	}
 	gtk_tree_view_set_model(GTK_TREE_VIEW(self->view), GTK_TREE_MODEL(self->store));
-	text = error != NULL ? g_strdup(error->message)
-	                     : g_strdup_printf(_("%u tasks wait"), list != NULL ? list->waits->len : 0);
+	text = error != NULL
+	               ? g_strdup(error->message)
+	               : g_strdup_printf(_("%u tasks wait"), list != NULL ? list->waits->len : 0);
 	gtk_label_set_text(GTK_LABEL(self->count), text);
 }
 

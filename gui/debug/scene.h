@@ -1,4 +1,4 @@
-/* picture.h: what a halted system was, as values
+/* scene.h: what a halted system was, as values
  *
  * Machines, vCPUs and tasks copied out of the awareness core in the worker thread, so
  * that the window can show them while the worker is busy and after the target is gone.
@@ -8,7 +8,7 @@
 
 #include "debugger/command.h"
 
-struct picture_vcpu {
+struct scene_vcpu {
 	guint id;
 	char *state;
 	gboolean live;
@@ -20,7 +20,7 @@ struct picture_vcpu {
 	char *task;  /* its name, or NULL */
 };
 
-struct picture_task {
+struct scene_task {
 	gint64 pid, tid, parent;
 	char *name;
 	const char *letter; /* of /proc */
@@ -31,7 +31,7 @@ struct picture_task {
 	gint64 priority;
 };
 
-struct picture_machine {
+struct scene_machine {
 	guint number;
 	char *name;
 	char *system; /* "Linux 6.1.0", "Xen 4.17", "bare" */
@@ -40,17 +40,17 @@ struct picture_machine {
 	guint vmid;
 	gboolean live;    /* a core has one of its vCPUs loaded */
 	gboolean listed;  /* its tasks were asked for */
-	GPtrArray *vcpus; /* struct picture_vcpu */
-	GPtrArray *tasks; /* struct picture_task */
+	GPtrArray *vcpus; /* struct scene_vcpu */
+	GPtrArray *tasks; /* struct scene_task */
 	GPtrArray *gaps;  /* char * */
 };
 
-struct picture_system {
-	GPtrArray *machines; /* struct picture_machine, the hypervisor first */
+struct scene_system {
+	GPtrArray *machines; /* struct scene_machine, the hypervisor first */
 };
 
 /* Where the target stopped. */
-struct picture_stop {
+struct scene_stop {
 	char *reason; /* "breakpoint 1 (dom1:::do_nanosleep)" */
 	guint cpu;
 	gint machine; /* its number; -1: none known */
@@ -64,16 +64,16 @@ struct picture_stop {
 };
 
 /* Copies what is known now: of a machine whose tasks were not asked for, none. */
-struct picture_system *picture_new(struct debug *debug);
-struct picture_system *picture_ref(struct picture_system *self);
-void picture_unref(struct picture_system *self);
+struct scene_system *scene_new(struct debug *debug);
+struct scene_system *scene_ref(struct scene_system *self);
+void scene_unref(struct scene_system *self);
 
 /* NULL where there is none; each takes NULL for nothing. */
-const struct picture_machine *picture_machine(const struct picture_system *self, gint number);
-const struct picture_task *picture_machine_task(const struct picture_machine *self, gint64 tid);
-const struct picture_vcpu *picture_machine_vcpu(const struct picture_machine *self, gint id);
+const struct scene_machine *scene_machine(const struct scene_system *self, gint number);
+const struct scene_task *scene_machine_task(const struct scene_machine *self, gint64 tid);
+const struct scene_vcpu *scene_machine_vcpu(const struct scene_machine *self, gint id);
 
-struct picture_stop *picture_stop_new(const struct stop_place *at);
-void picture_stop_free(struct picture_stop *self);
+struct scene_stop *scene_stop_new(const struct stop_place *at);
+void scene_stop_free(struct scene_stop *self);
 /* "breakpoint 1 (x): core 0, dom1 vCPU 1, task sh (45)". A new string. */
-char *picture_stop_text(const struct picture_stop *self);
+char *scene_stop_text(const struct scene_stop *self);

@@ -1,4 +1,4 @@
-#include "gui/debug/picture.h"
+#include "gui/debug/scene.h"
 
 #include <glib/gi18n.h>
 
@@ -12,7 +12,7 @@ static uint64_t value_of(const struct vcpu *vcpu, const char *name)
 
 static void free_vcpu(gpointer data)
 {
-	struct picture_vcpu *self = data;
+	struct scene_vcpu *self = data;
 
 	g_free(self->state);
 	g_free(self->where);
@@ -22,7 +22,7 @@ static void free_vcpu(gpointer data)
 
 static void free_task(gpointer data)
 {
-	struct picture_task *self = data;
+	struct scene_task *self = data;
 
 	g_free(self->name);
 	g_free(self);
@@ -30,7 +30,7 @@ static void free_task(gpointer data)
 
 static void free_machine(gpointer data)
 {
-	struct picture_machine *self = data;
+	struct scene_machine *self = data;
 
 	g_free(self->name);
 	g_free(self->system);
@@ -47,10 +47,10 @@ static char *valid(const char *text)
 	return text != NULL ? g_utf8_make_valid(text, -1) : NULL;
 }
 
-static struct picture_vcpu *copy_vcpu(struct debug *debug, struct machine *machine,
-                                      const struct vcpu *vcpu)
+static struct scene_vcpu *copy_vcpu(struct debug *debug, struct machine *machine,
+                                    const struct vcpu *vcpu)
 {
-	struct picture_vcpu *self = g_new0(struct picture_vcpu, 1);
+	struct scene_vcpu *self = g_new0(struct scene_vcpu, 1);
 	const struct task *task = vcpu->live && machine->tasks != NULL
 	                                  ? system_current_task(debug->system, machine, vcpu)
 	                                  : NULL;
@@ -68,9 +68,9 @@ static struct picture_vcpu *copy_vcpu(struct debug *debug, struct machine *machi
 	return self;
 }
 
-static struct picture_task *copy_task(const struct task *task)
+static struct scene_task *copy_task(const struct task *task)
 {
-	struct picture_task *self = g_new0(struct picture_task, 1);
+	struct scene_task *self = g_new0(struct scene_task, 1);
 
 	self->pid = task->pid;
 	self->tid = task->tid;
@@ -99,9 +99,9 @@ static char *system_of(struct debug *debug, const struct machine *machine)
 	return g_strdup_printf("Xen %s", version != NULL ? version : "");
 }
 
-static struct picture_machine *copy_machine(struct debug *debug, struct machine *machine)
+static struct scene_machine *copy_machine(struct debug *debug, struct machine *machine)
 {
-	struct picture_machine *self = g_new0(struct picture_machine, 1);
+	struct scene_machine *self = g_new0(struct scene_machine, 1);
 
 	self->number = machine->number;
 	self->name = valid(machine->name);
@@ -126,10 +126,10 @@ static struct picture_machine *copy_machine(struct debug *debug, struct machine 
 	return self;
 }
 
-struct picture_system *picture_new(struct debug *debug)
+struct scene_system *scene_new(struct debug *debug)
 {
 	GPtrArray *machines = system_machines(debug->system);
-	struct picture_system *self = g_atomic_rc_box_new0(struct picture_system);
+	struct scene_system *self = g_atomic_rc_box_new0(struct scene_system);
 
 	self->machines = g_ptr_array_new_with_free_func(free_machine);
 	for (guint i = 0; i < machines->len; i++)
@@ -138,25 +138,25 @@ struct picture_system *picture_new(struct debug *debug)
 	return self;
 }
 
-struct picture_system *picture_ref(struct picture_system *self)
+struct scene_system *scene_ref(struct scene_system *self)
 {
 	return g_atomic_rc_box_acquire(self);
 }
 
-static void picture_clear(gpointer data)
+static void scene_clear(gpointer data)
 {
-	g_ptr_array_unref(((struct picture_system *)data)->machines);
+	g_ptr_array_unref(((struct scene_system *)data)->machines);
 }
 
-void picture_unref(struct picture_system *self)
+void scene_unref(struct scene_system *self)
 {
-	g_atomic_rc_box_release_full(self, picture_clear);
+	g_atomic_rc_box_release_full(self, scene_clear);
 }
 
-const struct picture_machine *picture_machine(const struct picture_system *self, gint number)
+const struct scene_machine *scene_machine(const struct scene_system *self, gint number)
 {
 	for (guint i = 0; self != NULL && i < self->machines->len; i++) {
-		const struct picture_machine *machine = g_ptr_array_index(self->machines, i);
+		const struct scene_machine *machine = g_ptr_array_index(self->machines, i);
 
 		if ((gint)machine->number == number)
 			return machine;
@@ -164,10 +164,10 @@ const struct picture_machine *picture_machine(const struct picture_system *self,
 	return NULL;
 }
 
-const struct picture_task *picture_machine_task(const struct picture_machine *self, gint64 tid)
+const struct scene_task *scene_machine_task(const struct scene_machine *self, gint64 tid)
 {
 	for (guint i = 0; self != NULL && i < self->tasks->len; i++) {
-		const struct picture_task *task = g_ptr_array_index(self->tasks, i);
+		const struct scene_task *task = g_ptr_array_index(self->tasks, i);
 
 		if (task->tid == tid)
 			return task;
@@ -175,10 +175,10 @@ const struct picture_task *picture_machine_task(const struct picture_machine *se
 	return NULL;
 }
 
-const struct picture_vcpu *picture_machine_vcpu(const struct picture_machine *self, gint id)
+const struct scene_vcpu *scene_machine_vcpu(const struct scene_machine *self, gint id)
 {
 	for (guint i = 0; self != NULL && i < self->vcpus->len; i++) {
-		const struct picture_vcpu *vcpu = g_ptr_array_index(self->vcpus, i);
+		const struct scene_vcpu *vcpu = g_ptr_array_index(self->vcpus, i);
 
 		if ((gint)vcpu->id == id)
 			return vcpu;
@@ -210,9 +210,9 @@ static char *reason_of(const struct stop_place *at)
 	return g_strdup(_("halted"));
 }
 
-struct picture_stop *picture_stop_new(const struct stop_place *at)
+struct scene_stop *scene_stop_new(const struct stop_place *at)
 {
-	struct picture_stop *self = g_new0(struct picture_stop, 1);
+	struct scene_stop *self = g_new0(struct scene_stop, 1);
 
 	self->reason = reason_of(at);
 	self->cpu = at->stop.cpu;
@@ -228,7 +228,7 @@ struct picture_stop *picture_stop_new(const struct stop_place *at)
 	return self;
 }
 
-void picture_stop_free(struct picture_stop *self)
+void scene_stop_free(struct scene_stop *self)
 {
 	if (self == NULL)
 		return;
@@ -239,7 +239,7 @@ void picture_stop_free(struct picture_stop *self)
 	g_free(self);
 }
 
-char *picture_stop_text(const struct picture_stop *self)
+char *scene_stop_text(const struct scene_stop *self)
 {
 	GString *text = g_string_new(NULL);
 
