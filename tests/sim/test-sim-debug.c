@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+enum {
+	HALT_MS = 20000, /* longer than a busy machine needs */
+};
+
 struct bench {
 	struct fixture f;
 	struct board *board;
@@ -194,7 +198,7 @@ static void test_break_by_vmid(void)
 	g_assert_true(debug_core_resume(&bench.core, &error));
 	g_assert_false(wait_for_halt(&bench, 100));
 	set_context(&bench, 3, 0);
-	g_assert_true(wait_for_halt(&bench, 2000));
+	g_assert_true(wait_for_halt(&bench, HALT_MS));
 	g_assert_cmpint(bench.core.stop, ==, DEBUG_STOP_BREAKPOINT);
 	g_assert_cmphex(bench.core.pc, ==, 0x400080);
 	/* Two more conditions than there are comparators left: the second has to go first. */
@@ -207,7 +211,7 @@ static void test_break_by_vmid(void)
 	g_assert_cmpuint(contexts_on(&bench), ==, 1);
 	g_assert_true(debug_core_set(&bench.core, "CONTEXTIDR_EL1", 42, &error));
 	g_assert_true(debug_core_resume(&bench.core, &error));
-	g_assert_true(wait_for_halt(&bench, 2000));
+	g_assert_true(wait_for_halt(&bench, HALT_MS));
 	g_assert_true(debug_core_break_clear(&bench.core, 1, &error));
 	g_assert_cmpuint(contexts_on(&bench), ==, 0);
 	/* VMID and context ID at once. */
@@ -216,11 +220,11 @@ static void test_break_by_vmid(void)
 	g_assert_true(debug_core_resume(&bench.core, &error));
 	g_assert_false(wait_for_halt(&bench, 100));
 	set_context(&bench, 3, 43);
-	g_assert_true(wait_for_halt(&bench, 2000));
+	g_assert_true(wait_for_halt(&bench, HALT_MS));
 	g_assert_true(debug_core_break_clear(&bench.core, 1, &error));
 	g_assert_true(debug_core_break_set(&bench.core, 2, &plain, &error));
 	g_assert_true(debug_core_resume(&bench.core, &error));
-	g_assert_true(wait_for_halt(&bench, 2000));
+	g_assert_true(wait_for_halt(&bench, HALT_MS));
 	g_assert_cmphex(bench.core.pc, ==, 0x400084);
 	g_assert_false(debug_core_break_set(&bench.core, 0, &odd, &error));
 	g_clear_error(&error);
@@ -265,7 +269,7 @@ static void test_watch(void)
 		g_assert_true(
 			debug_core_watch_set(&bench.core, (guint)i % 4, &cases[i].watch, &error));
 		g_assert_true(debug_core_resume(&bench.core, &error));
-		g_assert_cmpint(wait_for_halt(&bench, cases[i].hits ? 2000 : 100), ==,
+		g_assert_cmpint(wait_for_halt(&bench, cases[i].hits ? HALT_MS : 100), ==,
 		                cases[i].hits);
 		if (cases[i].hits) {
 			g_assert_cmpint(bench.core.stop, ==, DEBUG_STOP_WATCHPOINT);
