@@ -228,6 +228,12 @@ static void test_rules(struct fixture *self, gconstpointer data)
 		"UPDATE request SET marked = 32 WHERE request = 1",
 		"UPDATE request SET censored = 7 WHERE request = 0",
 		"UPDATE request SET notify = x'01' WHERE request = 0",
+		"UPDATE packed SET rows = 0 WHERE kind = 'exit'",
+		"UPDATE packed SET rows = rows + 1 WHERE kind = 'vcpu_run'",
+		"UPDATE packed SET data = x'' WHERE kind = 'exit'",
+		"UPDATE packed SET data = substr(data, 1, 3) WHERE kind = 'vcpu_run'",
+		"UPDATE packed SET data = x'ffffffffffffffffffffff' WHERE kind = 'exit'",
+		"DROP TABLE packed",
 		"DROP TABLE request",
 		"DROP TABLE hypervisor_call",
 		"DROP VIEW v_exit; DROP TABLE exit; CREATE VIEW exit AS SELECT 1 AS core",
@@ -243,6 +249,9 @@ static void test_rules(struct fixture *self, gconstpointer data)
 		g_unlink(self->path);
 		sample_recording_write_guests(self->path);
 		edit(self->path, cases[i]);
+		/* The rows themselves, not their copies. */
+		if (strstr(cases[i], "packed") == NULL)
+			edit(self->path, "DELETE FROM packed");
 		if (read_all(self->path, &error))
 			g_error("not refused: %s", cases[i]);
 		g_assert_error(error, RECORDING_ERROR, RECORDING_ERROR_CORRUPT);
@@ -290,7 +299,7 @@ static void test_views(struct fixture *self, gconstpointer data)
 	static const char sql[] =
 		"SELECT (SELECT count(*) FROM v_request WHERE known = 'exact' AND missing = 't3' "
 		"AND notify_ns = 20000 AND backend_scheduling_ns = 30000 AND thread_wake_ns IS "
-	        "NULL "
+		"NULL "
 		"AND service_ns = 250000 AND scheduling_ns = 30000 + 0 + 40000 AND total_ns = "
 		"350001 AND number = 77 AND frontend = 'control' AND backend = 'domain 0') + "
 		"10 * (SELECT count(*) FROM v_request WHERE known = 'inferred' AND start_ns = "
