@@ -120,6 +120,19 @@ static void put_core(struct xen *self, struct vcpu *vcpu, const char *const *nam
 	}
 }
 
+/* The stack pointer in use is the core's `sp`; of the banked one an emulator may show what
+ * it was at the last change of level (QEMU does). */
+static void put_core_sp(struct xen *self, struct vcpu *vcpu)
+{
+	struct target_register value;
+	uint64_t cpsr;
+
+	if (register_set_get(&vcpu->registers, "cpsr", &cpsr) &&
+	    target_register_get(pagecache_target(self->cache), vcpu->live_cpu, "sp", &value, NULL))
+		register_set_put(&vcpu->registers, (cpsr & 0xd) == 5 ? "SP_EL1" : "SP_EL0",
+		                 value.low, REGISTER_SOURCE_CORE, FALSE);
+}
+
 /* The general registers of a vCPU whose core is at EL0 or EL1, or stands in Xen's
  * vectors with all of them still in place; then `pc` and `cpsr` are in ELR_EL2 and
  * SPSR_EL2. */
@@ -135,9 +148,13 @@ static void put_core_general(struct xen *self, struct vcpu *vcpu, gboolean in_ve
 		const char *name = x;
 
 		put_core(self, vcpu, &name, 1);
+		/* The code that stores them uses a few already. */
+		if (in_vectors && register_set_get(&vcpu->registers, x, &value))
+			register_set_put(&vcpu->registers, x, value, REGISTER_SOURCE_CORE, TRUE);
 	}
 	if (!in_vectors) {
 		put_core(self, vcpu, level1, G_N_ELEMENTS(level1));
+		put_core_sp(self, vcpu);
 		return;
 	}
 	put_core(self, vcpu, level2, G_N_ELEMENTS(level2));

@@ -33,6 +33,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(vcpu_fields) == VCPU_FIELDS);
 enum switch_limits {
 	/* Of the stack above SP: schedule_tail()'s callees are shallow. */
 	SWITCH_STACK_WORDS = 128,
+	ENTRY_WORDS = 128, /* of code before the first call */
 };
 
 static gboolean resolve_layouts(struct xen *self, GError **error)
@@ -82,14 +83,39 @@ static gboolean check_build(struct xen *self, GError **error)
 	return FALSE;
 }
 
-/* Whether the core stands in code that is just storing the guest's registers. */
+/* Whether the core stands in code that is just storing the guest's registers: in the
+ * vectors, or in what they branch to (arch/arm/arm64/entry.S) before its first call. */
 static gboolean is_entering(const struct xen *self, uint64_t pc)
 {
+	static const char *const names[] = {
+		"guest_sync",         "guest_sync_slowpath",
+		"guest_irq",          "guest_fiq_invalid",
+		"guest_error",        "guest_sync_compat",
+		"guest_irq_compat",   "guest_fiq_invalid_compat",
+		"guest_error_compat",
+	};
+	uint32_t words[ENTRY_WORDS];
 	uint64_t offset_bytes;
 	const struct symbol *symbol =
 		symbols_by_address(self->program.symbols, pc - self->program.slide, &offset_bytes);
+	gboolean is_entry = FALSE;
 
-	return symbol != NULL && strcmp(symbol->name, "hyp_traps_vector") == 0;
+	if (symbol == NULL)
+		return FALSE;
+	if (strcmp(symbol->name, "hyp_traps_vector") == 0)
+		return TRUE;
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		is_entry = is_entry || strcmp(symbol->name, names[i]) == 0;
+	if (!is_entry || offset_bytes > sizeof(words) ||
+	    !space_read(self->program.space, (struct va) { pc - offset_bytes }, words, offset_bytes,
+	                NULL, NULL))
+		return FALSE;
+	for (size_t i = 0; i < offset_bytes / 4; i++) {
+		/* BL */
+		if ((GUINT32_FROM_LE(words[i]) & 0xfc000000) == 0x94000000)
+			return FALSE;
+	}
+	return TRUE;
 }
 
 static gboolean is_in(const struct xen *self, uint64_t pc, const char *function)
