@@ -277,7 +277,7 @@ static void merge_knots(struct cycle_clock *self, GArray *added)
 		const struct cycle_knot *other =
 			k < added->len ? &g_array_index(added, struct cycle_knot, k) : NULL;
 		const gboolean take_own =
-			other == NULL || (own != NULL && own->sequence <= other->sequence);
+			own != NULL && (other == NULL || own->sequence <= other->sequence);
 		struct cycle_knot knot = take_own ? *own : *other;
 
 		i += take_own ? 1 : 0;
