@@ -22,9 +22,12 @@ static gboolean take_exit(const struct row_exit *row, gpointer data)
 static gboolean domain_is(const struct schedule_rows *self, gint64 vmid)
 {
 	const struct row_owner owner = { OWNER_GUEST, 1, vmid, OWNER_NO_VALUE };
-	g_autofree char *name = names_domain(&self->names, &owner);
+	g_autofree char *name = NULL;
 
-	return self->filter.domain == NULL || strcmp(name, self->filter.domain) == 0;
+	if (self->filter.domain == NULL)
+		return TRUE;
+	name = names_domain(&self->names, &owner);
+	return strcmp(name, self->filter.domain) == 0;
 }
 
 static gboolean take_request(const struct row_request *row, gpointer data)
