@@ -82,8 +82,12 @@ static void json_machine(struct debug *self, JsonBuilder *b, const struct machin
 
 static void print_vcpu(struct debug *self, struct machine *machine, const struct vcpu *vcpu)
 {
-	g_autofree char *where =
-		debug_describe_address(machine, (struct va) { value_of(vcpu, "pc") });
+	struct va pc = { value_of(vcpu, "pc") };
+	/* A core that runs a guest stands at no address of the hypervisor's. */
+	gboolean elsewhere =
+		machine->kind == MACHINE_KIND_XEN && (value_of(vcpu, "cpsr") >> 2 & 3) < 2;
+	g_autofree char *where = elsewhere ? g_strdup_printf("0x%" G_GINT64_MODIFIER "x", pc.value)
+	                                   : debug_describe_address(machine, pc);
 	struct task *task = vcpu->live ? system_current_task(self->system, machine, vcpu) : NULL;
 
 	fprintf(self->out, "  %s%u  %-8s %s EL%u pc %s", machine->number == 0 ? "core " : "vCPU ",

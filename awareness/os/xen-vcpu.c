@@ -85,7 +85,7 @@ static void put_frame(struct xen *self, struct machine *machine, struct vcpu *vc
 		g_autofree char *x = i < N_X ? g_strdup_printf("x%u", i) : NULL;
 
 		if (self->frame.found[i])
-			register_set_put(&vcpu->registers, x != NULL ? x : frame_names[i - N_X],
+			register_set_put(&vcpu->registers, i < N_X ? x : frame_names[i - N_X],
 			                 values[i], REGISTER_SOURCE_FRAME, doubtful);
 	}
 }
