@@ -156,9 +156,10 @@ static double mean_of(const gint64 *values, guint n)
 static double median_of(const gint64 *values, guint n)
 {
 	g_autofree gint64 *sorted = g_memdup2(values, n * sizeof *values);
+	const guint middle = (n - 1) / 2;
 
 	qsort(sorted, n, sizeof *sorted, compare_values);
-	return (double)sorted[(n - 1) / 2];
+	return (double)sorted[middle];
 }
 
 typedef double (*figure_fn)(const gint64 *values, guint n);
