@@ -33,6 +33,9 @@ GtkTreeViewColumn *columns_add(GtkTreeView *view, const char *title, gint column
 	g_object_set(cell, "xalign", (kind & COLUMN_RIGHT) != 0 ? 1.0 : 0.0, "ypad", 1, NULL);
 	gtk_tree_view_column_set_resizable(made, TRUE);
 	gtk_tree_view_column_set_expand(made, (kind & COLUMN_WIDE) != 0);
+	/* An ellipsis has no width of its own to ask for. */
+	if ((kind & COLUMN_WIDE) != 0)
+		gtk_tree_view_column_set_min_width(made, 130);
 	if ((kind & COLUMN_WIDE) != 0)
 		g_object_set(cell, "ellipsize", PANGO_ELLIPSIZE_END, NULL);
 	if ((kind & COLUMN_SORTED) != 0)

@@ -86,6 +86,8 @@ def walk(lab, directory):
     window = panel.Panel(panel.GUI)
     window.key('ctrl+t')
     window.await_object('dialog', 'Connect to a target')
+    session.xdotool('search', '--onlyvisible', '--name', 'Connect to a target', 'windowfocus',
+                    '--sync')
     window.fill('Where', 'unix:' + lab.socket)
     window.fill('System file', lab.system)
     window.key('Return')
@@ -136,6 +138,7 @@ def walk(lab, directory):
     window.await_object('file chooser', 'Freeze')
     window.key('ctrl+a')
     window.type(frozen)
+    session.xdotool('search', '--onlyvisible', '--name', 'Freeze', 'windowfocus', '--sync')
     window.fill('RAM', lab.ram())
     window.key('Return')
     session.PATIENCE_S = 240  # half a gigabyte over the gdb protocol
