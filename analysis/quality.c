@@ -41,21 +41,6 @@ static gint gaps_compare(gconstpointer a, gconstpointer b)
 	return g_strcmp0(x->reason, y->reason);
 }
 
-struct uncertainty_sum {
-	struct quality_uncertainty *out;
-	double sum_ns;
-};
-
-static gboolean take_span(const struct row_span *row, gpointer data)
-{
-	struct uncertainty_sum *sum = data;
-
-	sum->out->spans++;
-	sum->out->max_ns = MAX(sum->out->max_ns, row->uncertainty_ns);
-	sum->sum_ns += (double)row->uncertainty_ns;
-	return TRUE;
-}
-
 static gboolean take_count(const struct row_quality *row, gpointer data)
 {
 	struct quality *self = data;
@@ -88,14 +73,16 @@ static gboolean cores_read(struct quality *self, recording_reader *reader, GErro
 {
 	for (gsize i = 0; i < self->account.n_cores; i++) {
 		const guint core = self->account.cores[i].core->core;
-		struct uncertainty_sum sum = { .out = &self->uncertainty[i] };
+		struct quality_uncertainty *out = &self->uncertainty[i];
+		double sum_ns;
 
-		if (!recording_reader_spans(reader, core, 0, G_MAXINT64, take_span, &sum, error) ||
+		if (!recording_reader_uncertainty(reader, core, &out->spans, &sum_ns, &out->max_ns,
+		                                  error) ||
 		    !recording_reader_gaps(reader, core, 0, G_MAXINT64, take_gap, self->gaps,
 		                           error))
 			return FALSE;
-		if (sum.out->spans > 0)
-			sum.out->mean_ns = (gint64)(sum.sum_ns / (double)sum.out->spans + 0.5);
+		if (out->spans > 0)
+			out->mean_ns = (gint64)MIN(sum_ns / (double)out->spans + 0.5, 9e18);
 	}
 	g_array_sort(self->gaps, gaps_compare);
 	return TRUE;

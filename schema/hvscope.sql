@@ -161,6 +161,14 @@ CREATE TABLE quality_event (
 	detail       TEXT
 );
 
+-- Over a core's spans: how far their starts may be off.
+CREATE TABLE uncertainty (
+	core   INTEGER PRIMARY KEY,
+	spans  INTEGER NOT NULL,
+	sum_ns REAL NOT NULL,    -- of uncertainty_ns
+	max_ns INTEGER NOT NULL
+);
+
 -- Sums over span, made while it was written.
 CREATE TABLE account (
 	core      INTEGER NOT NULL,

@@ -578,6 +578,32 @@ const struct row_task_name *recording_reader_task_names(const recording_reader *
 	return (const struct row_task_name *)(const void *)self->task_names->data;
 }
 
+gboolean recording_reader_uncertainty(recording_reader *self, guint core, guint64 *spans,
+                                      double *sum_ns, gint64 *max_ns, GError **error)
+{
+	g_autoptr(sqlite3_stmt) statement = db_prepare(
+		&self->db, "SELECT spans, sum_ns, max_ns FROM uncertainty WHERE core=?", error);
+	gboolean row = FALSE;
+	gint64 count = 0;
+
+	if (statement == NULL)
+		return FALSE;
+	sqlite3_bind_int64(statement, 1, core);
+	if (!db_next(&self->db, statement, &row, error))
+		return FALSE;
+	*spans = 0;
+	*sum_ns = 0;
+	*max_ns = 0;
+	if (!row)
+		return TRUE;
+	*sum_ns = sqlite3_column_double(statement, 1);
+	if (!column_in(statement, 0, 0, G_MAXINT64, &count) ||
+	    !column_in(statement, 2, 0, G_MAXINT64, max_ns) || !(*sum_ns >= 0 && *sum_ns < 1e30))
+		return reader_corrupt(self, "uncertainty", "a row breaks its rules", error);
+	*spans = (guint64)count;
+	return TRUE;
+}
+
 const struct row_function *recording_reader_functions(const recording_reader *self, gsize *n)
 {
 	*n = self->functions->len;

@@ -99,6 +99,10 @@ gboolean recording_reader_account(recording_reader *self, recording_account_fn f
 gboolean recording_reader_vcpu_runs(recording_reader *self, guint vcpu, gint64 from_ns,
                                     gint64 to_ns, recording_vcpu_run_fn fn, gpointer data,
                                     GError **error);
+/* How many spans a core has, and how far their starts may be off: the sum, and the most. */
+gboolean recording_reader_uncertainty(recording_reader *self, guint core, guint64 *spans,
+                                      double *sum_ns, gint64 *max_ns, GError **error);
+
 /* Calls of one core in [from_ns, to_ns), in order of time. */
 gboolean recording_reader_hypervisor_calls(recording_reader *self, guint core, gint64 from_ns,
                                            gint64 to_ns, recording_hypervisor_call_fn fn,

@@ -28,6 +28,7 @@ static const char *const statement_sql[STATEMENTS] = {
 	[STATEMENT_OWNER_NAME] = "INSERT INTO owner_name VALUES (?,?)",
 	[STATEMENT_OWNER] = "INSERT INTO owner VALUES (?,?,?,?,?)",
 	[STATEMENT_SPANS] = span_vtab_insert_sql,
+	[STATEMENT_UNCERTAINTY] = "INSERT INTO uncertainty VALUES (?,?,?,?)",
 	[STATEMENT_ACCOUNT] = "INSERT INTO account VALUES (?,?,?,?,?,?)",
 	[STATEMENT_LOD] = "INSERT INTO lod VALUES (?,?,?,?,?,?)",
 	[STATEMENT_GAP] = "INSERT INTO gap VALUES (?,?,?,?,?,?,?)",
@@ -364,6 +365,26 @@ static gboolean lod_write(const struct row_lod *row, gpointer data, GError **err
 	return writer_run(self, statement, "write levels of detail", error);
 }
 
+static gboolean uncertainty_write(struct recording_writer *self, guint core,
+                                  const struct row_span *spans, gsize n_spans, GError **error)
+{
+	sqlite3_stmt *statement = writer_statement(self, STATEMENT_UNCERTAINTY, error);
+	gint64 max_ns = 0;
+	double sum_ns = 0;
+
+	if (statement == NULL)
+		return FALSE;
+	for (gsize i = 0; i < n_spans; i++) {
+		max_ns = MAX(max_ns, spans[i].uncertainty_ns);
+		sum_ns += (double)spans[i].uncertainty_ns;
+	}
+	bind_int(statement, 1, core);
+	bind_int(statement, 2, (gint64)n_spans);
+	sqlite3_bind_double(statement, 3, sum_ns);
+	bind_int(statement, 4, max_ns);
+	return writer_run(self, statement, "write how sure times are", error);
+}
+
 gboolean recording_writer_spans(struct recording_writer *self, guint core,
                                 const struct row_span *spans, gsize n_spans, GError **error)
 {
@@ -381,6 +402,7 @@ gboolean recording_writer_spans(struct recording_writer *self, guint core,
 		return FALSE;
 	self->source = (struct span_source) { .n_spans = 0 };
 	return account_write(self, core, spans, n_spans, error) &&
+	       uncertainty_write(self, core, spans, n_spans, error) &&
 	       lod_build(spans, n_spans, self->owners->len, lod_write, self, error);
 }
 
