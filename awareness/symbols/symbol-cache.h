@@ -24,7 +24,7 @@ enum symbol_cache_kind {
 };
 
 enum symbol_cache_limits {
-	SYMBOL_CACHE_VERSION = 1,
+	SYMBOL_CACHE_VERSION = 2,
 	SYMBOL_CACHE_BATCH = 512,
 	SYMBOL_CACHE_MAX_MB = 512, /* above this it is emptied when it is opened */
 };

@@ -41,8 +41,9 @@ static gboolean symbol_from_elf(const Elf64_Sym *raw, const struct elf_section *
 	unsigned type = ELF64_ST_TYPE(raw->st_info);
 	const char *name;
 
-	if (raw->st_shndx == SHN_UNDEF || type == STT_FILE || type == STT_SECTION ||
-	    type == STT_TLS)
+	/* Absolute ones are the linker's constants (Linux: _kernel_size_le_lo32), no places. */
+	if (raw->st_shndx == SHN_UNDEF || raw->st_shndx == SHN_ABS || type == STT_FILE ||
+	    type == STT_SECTION || type == STT_TLS)
 		return FALSE;
 	if (raw->st_name >= strings->size_bytes)
 		return FALSE;
