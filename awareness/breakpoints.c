@@ -85,23 +85,41 @@ static int machine_of_core(struct breakpoints *self, unsigned cpu)
 	return read_register(self->target, cpu, "VTTBR_EL2", &vttbr) ? (int)(vttbr >> 48) : -1;
 }
 
-static gboolean same_place(const struct breakpoint *a, const struct breakpoint *b)
+/* What the target is to compare for `b`. Where it can, it leaves other guests alone. */
+static struct target_break break_of(struct breakpoints *self, const struct breakpoint *b)
 {
-	return a->va.value == b->va.value && a->kind == b->kind && a->len_bytes == b->len_bytes;
+	gboolean is_linked = b->machine > 0 && system_xen(self->system) != NULL &&
+	                     (target_capabilities(self->target) & TARGET_CAN_BREAK_VMID) != 0;
+
+	return (struct target_break) {
+		.kind = b->kind,
+		.va = b->va,
+		.len_bytes = b->len_bytes,
+		.only_vmid = is_linked,
+		.vmid = is_linked ? (uint16_t)b->machine : 0,
+	};
 }
 
-/* Sets or clears all on the target, each address once. */
+static gboolean same_place(const struct target_break *a, const struct target_break *b)
+{
+	return a->va.value == b->va.value && a->kind == b->kind && a->len_bytes == b->len_bytes &&
+	       a->only_vmid == b->only_vmid && a->vmid == b->vmid;
+}
+
+/* Sets or clears all on the target, each comparison once. */
 static gboolean arm(struct breakpoints *self, gboolean set, GError **error)
 {
 	for (guint i = 0; i < self->list->len; i++) {
 		const struct breakpoint *b = g_ptr_array_index(self->list, i);
-		struct target_break what = { .kind = b->kind,
-			                     .va = b->va,
-			                     .len_bytes = b->len_bytes };
+		struct target_break what = break_of(self, b);
 		gboolean before = FALSE;
 
-		for (guint n = 0; n < i && !before; n++)
-			before = same_place(b, g_ptr_array_index(self->list, n));
+		for (guint n = 0; n < i && !before; n++) {
+			struct target_break other =
+				break_of(self, g_ptr_array_index(self->list, n));
+
+			before = same_place(&what, &other);
+		}
 		if (before)
 			continue;
 		if (!(set ? target_break_set(self->target, &what, error)

@@ -16,6 +16,7 @@ struct target_fake {
 	GArray *recorded;  /* of struct target_region; NULL until asked for */
 	unsigned fail_every;
 	unsigned n_reads;
+	struct target_break last_break;
 };
 
 static gboolean fake_read(struct target *target, struct target_transfer *transfers,
@@ -83,10 +84,11 @@ static gboolean fake_wait(struct target *target, unsigned timeout_ms, struct tar
 static gboolean fake_break_change(struct target *target, const struct target_break *what,
                                   gboolean set, GError **error)
 {
-	(void)target;
-	(void)what;
-	(void)set;
+	struct target_fake *self = (struct target_fake *)target;
+
 	(void)error;
+	if (set)
+		self->last_break = *what;
 	return TRUE;
 }
 
@@ -113,6 +115,16 @@ static const struct target_ops fake_ops = {
 	.break_change = fake_break_change,
 	.free = fake_free,
 };
+
+void target_fake_compare_vmid(struct target *target)
+{
+	target->capabilities |= TARGET_CAN_BREAK_VMID;
+}
+
+const struct target_break *target_fake_last_break(struct target *target)
+{
+	return &((struct target_fake *)target)->last_break;
+}
 
 struct target *target_fake_new(unsigned n_cpus)
 {

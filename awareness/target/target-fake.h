@@ -36,6 +36,12 @@ void target_fake_push_stop(struct target *target, const struct target_stop *stop
                            void (*registers_changed)(struct target *target, gpointer data),
                            gpointer data);
 
+/* From now on it says that it compares VMIDs by itself (TARGET_CAN_BREAK_VMID). */
+void target_fake_compare_vmid(struct target *target);
+
+/* The breakpoint that was set last; all 0 before the first. Owned by the target. */
+const struct target_break *target_fake_last_break(struct target *target);
+
 /* As target_fake_set_register(), after sealing, by the test's hand and not the
  * user's: counts as the target having run. */
 void target_fake_poke_register(struct target *target, unsigned cpu, const char *name,

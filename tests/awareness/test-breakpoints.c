@@ -59,8 +59,45 @@ static void test_machine_filter(void)
 	g_assert_cmpuint(at.skipped, ==, 2);
 	g_assert_cmpuint(at.hit->hits, ==, 1);
 	g_assert_cmpuint(at.hit->skipped, ==, 2);
+	g_assert_false(target_fake_last_break(s.target)->only_vmid);
 	breakpoints_free(points);
 	scene_deinit(&s);
+}
+
+/* A target that compares VMIDs by itself is told which; the hypervisor has none. */
+static void test_machine_linked(void)
+{
+	static const char *const places[] = { "dom2:::schedule", "0:::do_xen_version" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+		struct scene s = { 0 };
+		struct breakpoint point = { .text = (char *)places[i],
+			                    .kind = TARGET_BREAK_HARDWARE,
+			                    .len_bytes = 4,
+			                    .tid = -1 };
+		struct breakpoints *points;
+		struct stop_place at;
+		struct place place;
+		g_autoptr(GError) error = NULL;
+
+		if (!scene_init(&s))
+			return;
+		g_assert_true(system_find_place(s.system, places[i], NULL, &place, &error));
+		g_assert_no_error(error);
+		point.va = place.va;
+		point.machine = (int)place.machine->number;
+		target_fake_compare_vmid(s.target);
+		points = breakpoints_new(s.system);
+		breakpoints_add(points, &point);
+		g_assert_true(breakpoints_run(points, 10, &at, &error));
+		g_assert_no_error(error);
+		g_assert_cmphex(target_fake_last_break(s.target)->va.value, ==, place.va.value);
+		g_assert_cmpint(target_fake_last_break(s.target)->only_vmid, ==, (i == 0));
+		g_assert_cmpuint(target_fake_last_break(s.target)->vmid, ==,
+		                 (i == 0 ? place.machine->number : 0));
+		breakpoints_free(points);
+		scene_deinit(&s);
+	}
 }
 
 /* Time that is up halts the target, with nothing hit. */
@@ -88,6 +125,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/awareness/breakpoints/machine-filter", test_machine_filter);
+	g_test_add_func("/awareness/breakpoints/machine-linked", test_machine_linked);
 	g_test_add_func("/awareness/breakpoints/time-is-up", test_time_is_up);
 	return g_test_run();
 }
