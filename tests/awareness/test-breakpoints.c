@@ -93,8 +93,7 @@ static void test_machine_linked(void)
 		g_assert_no_error(error);
 		g_assert_cmphex(target_fake_last_break(s.target)->va.value, ==, place.va.value);
 		g_assert_cmpint(target_fake_last_break(s.target)->only_vmid, ==, (i == 0));
-		g_assert_cmpuint(target_fake_last_break(s.target)->vmid, ==,
-		                 (i == 0 ? place.machine->number : 0));
+		g_assert_cmpint(target_fake_last_break(s.target)->vmid, ==, point.machine);
 		breakpoints_free(points);
 		scene_deinit(&s);
 	}
