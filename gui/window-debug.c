@@ -160,6 +160,7 @@ static GtkWidget *ram_entry(HvsWindow *self)
 	gtk_entry_set_placeholder_text(GTK_ENTRY(entry),
 	                               _("RAM as BASE+LENGTH, where the target does not say"));
 	gtk_entry_set_width_chars(GTK_ENTRY(entry), 48);
+	gtk_entry_set_activates_default(GTK_ENTRY(entry), TRUE);
 	if (before != NULL)
 		gtk_entry_set_text(GTK_ENTRY(entry), before);
 	atk_object_set_name(gtk_widget_get_accessible(entry), _("RAM"));

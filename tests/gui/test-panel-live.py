@@ -24,8 +24,9 @@ sys.path.insert(0, os.path.join(panel.SOURCE, 'tests/lab'))
 from lablib import machine, scenario  # noqa: E402
 
 GUESTS = ('dom0', 'linux1', 'linux2')
-SLEEPER = 'linux2_io'
+SLEEPER = 'linux2_sleep'  # it waits for ever
 BREAK = 'linux2:::kernel_clone'
+FREEZE_S = 600
 
 
 class Lab:
@@ -51,6 +52,19 @@ class Lab:
         """BASE+LENGTH of the machine's RAM."""
         loaded = scenario.load('demo')
         return '0x%x+0x%x' % (machine.BOARDS[loaded.machine].ram_base, loaded.ram_mib << 20)
+
+
+def contents(window):
+    """The selected task's registers and call chain, once both are those of one that sleeps."""
+    def both():
+        chain = window.cells('Call stack')
+        registers = window.cells('Registers')
+        frames = [c for c in chain if c.startswith('0x')]
+        if [c for c in chain if '__schedule' in c] and 'saved task' in registers:
+            return [c for c in registers if c.startswith('0x')], frames
+        return None
+
+    return window.wait(both, 'its registers and call chain')
 
 
 def press(window, name):
@@ -130,9 +144,7 @@ def walk(lab, directory):
 
     # Frozen, and opened again: the same contents.
     choose(window, 'linux2', SLEEPER)
-    registers = window.wait(lambda: [c for c in window.cells('Registers') if c.startswith('0x')],
-                            'its registers')
-    chain = [c for c in window.cells('Call stack') if c.startswith('0x')]
+    seen = contents(window)
     frozen = os.path.join(directory, 'frozen.core')
     press(window, 'Freeze…')
     window.await_object('file chooser', 'Freeze')
@@ -141,19 +153,17 @@ def walk(lab, directory):
     session.xdotool('search', '--onlyvisible', '--name', 'Freeze', 'windowfocus', '--sync')
     window.fill('RAM', lab.ram())
     window.key('Return')
-    session.PATIENCE_S = 240  # half a gigabyte over the gdb protocol
+    patience, session.PATIENCE_S = session.PATIENCE_S, FREEZE_S
     window.await_text(frozen + ' written')
-    session.PATIENCE_S = 40
+    session.PATIENCE_S = patience
     window.close()
     window = panel.Panel(panel.GUI, '--debug', 'core:' + frozen, '--system', lab.system)
     window.await_cell('System', 'linux2')
     window.page('Tasks')
     window.await_cell('Tasks', SLEEPER)
     choose(window, 'linux2', SLEEPER)
-    window.wait(lambda: [c for c in window.cells('Registers') if c.startswith('0x')] == registers,
-                'the same registers')
-    window.wait(lambda: [c for c in window.cells('Call stack') if c.startswith('0x')] == chain,
-                'the same call chain')
+    again = contents(window)
+    assert again == seen, (seen, again)
     window.enter('Memory address', 'linux2:::%d::0x%s' % (tid, address))
     window.await_cell('Memory', 'LABXEN-MARKER:'[:16])
     window.close()
@@ -174,6 +184,7 @@ def lost(lab):
 
 def main():
     session.enter()
+    session.PATIENCE_S = 120  # the machine is emulated, and others may run beside it
     directory = tempfile.mkdtemp(prefix='hvscope-test-')
     lab = Lab(os.path.join(directory, 'lab'))
     try:
