@@ -55,7 +55,8 @@ static int read_look(const struct arguments *arguments, struct export_options *o
 		return verb_usage("export", "--theme takes light, dark or contrast, not '%s'",
 		                  arguments->theme);
 	if (arguments->colour != NULL && !colour_by_parse(arguments->colour, &options->colour_by))
-		return verb_usage("export", "--colour takes domain, el, task, core or reason, not '%s'",
+		return verb_usage("export",
+		                  "--colour takes domain, el, task, core or reason, not '%s'",
 		                  arguments->colour);
 	if (arguments->width < WIDTH_MIN || arguments->width > WIDTH_MAX)
 		return verb_usage("export", "--width takes %d to %d, not %d", WIDTH_MIN, WIDTH_MAX,

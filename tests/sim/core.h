@@ -17,7 +17,7 @@ enum {
 struct sim_core {
 	gboolean halted;
 	gboolean restarted; /* since EDPRSR was last read */
-	guint32 status; /* EDSCR.STATUS */
+	guint32 status;     /* EDSCR.STATUS */
 	guint el;
 	guint64 x[31];
 	guint64 sp_el[4];
